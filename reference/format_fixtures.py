@@ -12,7 +12,6 @@ because it names storages by their addresses.
 from __future__ import annotations
 
 import json
-import math
 import struct
 import unittest.mock
 import warnings
@@ -25,7 +24,6 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
-from torch.nn import functional
 
 import seeded_model as reference
 import tensor_file
@@ -33,6 +31,7 @@ from core import INPUTS, OUTPUTS, Core, core_inputs
 from export_onnx import write_graph
 from fixture import folder, noise
 from snr import snr
+from song import Song
 
 SEED = 6
 
@@ -163,44 +162,15 @@ def save_prefixed(models: dict[str, reference.HTDemucs], path: Path) -> None:
 
 
 class Whole(nn.Module):
-    """The model with its STFT as convolutions: [1, A, N] to [1, S, A, N].
-
-    The padded signal is framed from its first sample. The transform of each frame is a convolution
-    with windowed cosines and sines; the inverse is a transposed convolution. The windows of four
-    frames overlap in every sample; the squares of Hann windows a quarter apart sum to 3 / 2.
-    """
+    """The model from mix to stems; its weights have a longer prefix than the core's."""
 
     def __init__(self, model: reference.HTDemucs) -> None:
         super().__init__()
-        self.core = Core(model)
-        nfft = self.nfft = model.nfft
-        time = torch.arange(nfft, dtype=torch.float64)
-        bins = torch.arange(nfft // 2, dtype=torch.float64)
-        angle = 2 * math.pi * bins[:, None] * time / nfft
-        window = torch.hann_window(nfft, dtype=torch.float64) / math.sqrt(nfft)
-        waves = torch.stack([angle.cos(), -angle.sin()], 1) * window  # [F, 2, nfft]
-        # Each bin but the first counts for its conjugate too.
-        twice = torch.full((nfft // 2, 1, 1), 2.0, dtype=torch.float64)
-        twice[0] = 1
-        self.register_buffer("analysis", waves.reshape(-1, 1, nfft).float())
-        self.register_buffer("synthesis", (waves * twice / 1.5).reshape(-1, 1, nfft).float())
+        self.core = Song(model, convolves=True)
 
     def forward(self, mix: torch.Tensor) -> torch.Tensor:
-        """Stems [1, S, A, N] of a mix [1, A, N] of the training length."""
-        _, channels, length = mix.shape
-        hop = self.nfft // 4
-        frames = math.ceil(length / hop)
-        pad = hop // 2 * 3
-        padded = functional.pad(mix[0], (pad, pad + frames * hop - length), mode="reflect")
-        waves = functional.conv1d(padded[:, None], self.analysis, stride=hop)
-        x = waves.reshape(1, channels, self.nfft // 2, 2, frames).transpose(2, 3)
-        x = x.reshape(1, 2 * channels, self.nfft // 2, frames)
-        spectrogram, waveform = self.core(mix, x)
-        z = spectrogram.reshape(-1, 2, self.nfft // 2, frames).transpose(1, 2)
-        z = z.reshape(-1, self.nfft, frames)
-        signal = functional.conv_transpose1d(z, self.synthesis, stride=hop)
-        signal = signal[:, 0, pad : pad + length]
-        return waveform + signal.reshape(waveform.shape)
+        """Stems [1, S, A, N] of a mix [1, A, N]."""
+        return self.core(mix)
 
 
 def save_onnx(model: reference.HTDemucs, core: Path, whole: Path) -> None:
