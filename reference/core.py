@@ -9,6 +9,7 @@ the inputs `input` (waveform) and `x` (spectrogram, complex as channels), and th
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -44,6 +45,18 @@ class Core(nn.Module):
         self.model._ispec = lambda *_: 0.0
         waveform = self.model(mix)
         return spectrogram[0], waveform
+
+
+class Wrapped(nn.Module):
+    """The core with other inputs or outputs: a function of it and the inputs."""
+
+    def __init__(self, core: Core, function: Callable) -> None:
+        super().__init__()
+        self.core, self.function = core, function
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The function's outputs."""
+        return self.function(self.core, *inputs)
 
 
 def core_inputs(model: HTDemucs, mix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

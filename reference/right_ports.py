@@ -31,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 import command_line
 import program
 import seeded_model as reference
-from core import INPUTS, OUTPUTS, Core
+from core import INPUTS, OUTPUTS, Core, Wrapped
 from export_onnx import seeded_inputs, write_graph
 from song import Song
 from trace_reference import trace
@@ -41,17 +41,6 @@ from swift_demucs import onnx_trace, parity
 
 Values = dict[str, np.ndarray]
 LEVELS = ("BASIC", "EXTENDED", "ALL")
-
-
-class Outputs(torch.nn.Module):
-    """A core whose outputs have another form."""
-
-    def __init__(self, core: Core, form: Callable[..., Any]) -> None:
-        super().__init__()
-        self.core, self.form = core, form
-
-    def forward(self, mix: torch.Tensor, x: torch.Tensor) -> Any:
-        return self.form(*self.core(mix, x))
 
 
 def graphs(model: reference.HTDemucs, samples: int, folder: Path) -> Iterator[tuple[str, Path]]:
@@ -68,9 +57,11 @@ def graphs(model: reference.HTDemucs, samples: int, folder: Path) -> Iterator[tu
     yield "opset 20", exported("opset20", core, OUTPUTS, opset=20)
     yield "dynamo", exported("dynamo", core, OUTPUTS, opset=18, dynamo=True)
     sources = len(model.sources)
-    merged = Outputs(core, lambda x, xt: (x.flatten(1, 2), xt.flatten(1, 2)))
+    merged = Wrapped(core, lambda core, *given: [value.flatten(1, 2) for value in core(*given)])
     yield "merged sources", exported("merged", merged, ("a", "b"))
-    separate = Outputs(core, lambda x, xt: (*x.unbind(1), *xt.unbind(1)))
+    separate = Wrapped(
+        core, lambda core, *given: [stem for value in core(*given) for stem in value.unbind(1)]
+    )
     yield "a stem each", exported("separate", separate, [f"s{i}" for i in range(2 * sources)])
     for name, convolves in (("convolutions", True), ("matrices", False)):
         path = folder / f"{name}.onnx"

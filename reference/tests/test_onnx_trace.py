@@ -30,22 +30,11 @@ from swift_demucs import onnx_trace
 import export_onnx
 import program
 import seeded_model
-from core import INPUTS, Core
+from core import INPUTS, Core, Wrapped
 from snr import snr_of_each
 from song import Song
 
 SAMPLES = 160
-
-
-class Wrapped(torch.nn.Module):
-    """The core with other inputs or outputs."""
-
-    def __init__(self, core: Core, function: Callable) -> None:
-        super().__init__()
-        self.core, self.function = core, function
-
-    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return self.function(self.core, *inputs)
 
 
 def merged(core: Core, mix: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
