@@ -1,10 +1,10 @@
 // Changes of the whole network that can be made with one press, and a line for any other.
 
-import { element } from "../page/dom.js";
+import { chipButton, element } from "../page/dom.js";
 
 /** A button that makes an edit, or undoes it; `refreshEdits` shows which are made. */
 export function editButton(page, words, edit) {
-  const button = element("button", { type: "button", className: "chip-button", "aria-pressed": "false", onclick: () => page.toggleEdit(edit) }, words);
+  const button = chipButton(words, () => page.toggleEdit(edit), { "aria-pressed": "false" });
   button.dataset.edit = edit;
   return button;
 }
@@ -34,7 +34,7 @@ export class Changes {
     this.#page = page;
     const cuts = [[null, null, "One segment"], [segmentSeconds / 2, 0, "Two, hard cut"], [segmentSeconds / 2, 0.25, "Two, overlapped"], [segmentSeconds / 4, 0, "Four, hard cuts"]];
     this.#cuts = cuts.map(([segment, overlap, words]) => {
-      const button = element("button", { type: "button", className: "chip-button", onclick: () => page.setSegment(segment, overlap) }, words);
+      const button = chipButton(words, () => page.setSegment(segment, overlap));
       button.dataset.segment = `${segment},${overlap}`;
       return button;
     });

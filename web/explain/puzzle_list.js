@@ -1,6 +1,6 @@
 // The list of the puzzles, and the open one with what one may open and hear.
 
-import { announce, element } from "../page/dom.js";
+import { announce, chipButton, element } from "../page/dom.js";
 import { chapterNode } from "./block.js";
 import { puzzles, showPuzzle } from "./puzzles.js";
 
@@ -17,7 +17,7 @@ export class PuzzleList {
   constructor(root, page) {
     this.#page = page;
     this.#list = element("ol", { className: "buttons" }, ...puzzles.map((puzzle) => {
-      const button = element("button", { type: "button", className: "chip-button", "aria-pressed": "false", onclick: () => this.#show(page.state.puzzle === puzzle.id ? null : puzzle) }, puzzle.title);
+      const button = chipButton(puzzle.title, () => this.#show(page.state.puzzle === puzzle.id ? null : puzzle), { "aria-pressed": "false" });
       button.dataset.puzzle = puzzle.id;
       return element("li", {}, button);
     }));

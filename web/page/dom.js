@@ -40,6 +40,11 @@ export function iconButton(name, label, onclick, properties = {}) {
   return element("button", { type: "button", className: "quiet", "aria-label": label, title: label, onclick, ...properties }, icon(name));
 }
 
+/** A button with words in the shape of a chip, as rows of choices have them. */
+export function chipButton(textContent, onclick, properties = {}) {
+  return element("button", { type: "button", className: "chip-button", textContent, onclick, ...properties });
+}
+
 /** Changes the label of an icon button. */
 export function relabel(button, label) {
   if (button.getAttribute("aria-label") === label) return;

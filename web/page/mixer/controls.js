@@ -2,7 +2,7 @@
 // slider with a value that strips and rehearsals have.
 
 import { backend } from "../backend.js";
-import { askForName, element, icon, iconButton, relabel, say, setIcon, setText } from "../dom.js";
+import { askForName, chipButton, element, icon, iconButton, relabel, say, setIcon, setText } from "../dom.js";
 import { longestName } from "../kept.js";
 import { reachOfLink, showLink } from "../songs/memory.js";
 import { fastest, longestDelay, loudestClick, loudestDecibels, mostSemitones, percent, plainTuning, quietestClick, silenceDecibels, slowest } from "../sound/mix.js";
@@ -39,7 +39,7 @@ export class Fader {
       ? element("input", { className: "value", inputMode: "decimal", autocomplete: "off", "aria-label": `${label}, typed`, title, onclick: () => this.text.select(), onchange: () => this.#type(set) })
       : element("span", { className: "value", "aria-hidden": "true" });
     // The number pads of phones have no minus.
-    const sign = isTyped && min < 0 ? element("button", { type: "button", className: "chip-button for-fingers", textContent: "±", title: `${label}: up or down`, "aria-label": `${label}, other sign`, onclick: () => set(-this.state[key]) }) : null;
+    const sign = isTyped && min < 0 ? chipButton("±", () => set(-this.state[key]), { className: "chip-button for-fingers", title: `${label}: up or down`, "aria-label": `${label}, other sign` }) : null;
     this.root = element("div", { className: key === "pan" ? "fader pan" : "fader" }, ...[this.slider, this.text, sign].filter(Boolean));
     const set = (value) => {
       this.state[this.key] = value;

@@ -1,7 +1,7 @@
 // The controls of a rehearsal, in one row: speed, key, loop and click; and the row of presets above the stems, with the comparison with the
 // original and the way back to the plain mix.
 
-import { announce, askForName, element, fill, onHold, say, setText } from "../dom.js";
+import { announce, askForName, chipButton, element, fill, onHold, say, setText } from "../dom.js";
 import { keep, kept, longestName, mostSections } from "../kept.js";
 import { Fader } from "../mixer/controls.js";
 import { fastest, mostSemitones, percent, presetsOf, residualName, slowest } from "../sound/mix.js";
@@ -81,10 +81,10 @@ export class Rehearsal {
   }
 
   #sectionButton(index) {
-    const button = element("button", { type: "button", className: "chip-button kept", onclick: () => {
+    const button = chipButton("", () => {
       const { from, to } = this.song.rehearsal.sections[index];
       this.actions.setLoop([from, to]);
-    } });
+    }, { className: "chip-button kept" });
     onHold(button, () => this.#editSection(index));
     return button;
   }
@@ -131,7 +131,7 @@ export class Rehearsal {
   #build(delay) {
     const fader = (label, key, state = this.song.rehearsal) => new Fader({ label, state, key, onChange: () => this.#set({}) });
     const [speed, pitch, volume, late] = (this.faders = [fader("Speed", "speed"), fader("Pitch", "semitones"), fader("Click volume", "clickVolume"), fader("Sound delay", "delay", delay)]);
-    const button = (textContent, title, onclick, properties = {}) => element("button", { type: "button", className: "chip-button", textContent, title, onclick, ...properties });
+    const button = (words, title, onclick, properties = {}) => chipButton(words, onclick, { title, ...properties });
     this.toggles = {};
     const toggle = (key, words, title) => (this.toggles[key] = button(words, title, () => this.#set({ [key]: !this.song.rehearsal[key] }), { "aria-pressed": "false" }));
     const select = (label, options, onchange) => element("select", { "aria-label": label, title: label, onchange }, ...options.map(([value, textContent]) => element("option", { value, textContent })));
@@ -182,8 +182,8 @@ export class Practice {
       actions.apply(this.#presets().find(({ id }) => id === "mine"));
     } }, ...names.filter((name) => name !== residualName).map((name) => element("option", { value: name, textContent: name })));
     this.mine.value = [kept("my instrument"), usualInstrument, names[0]].find((name) => names.includes(name));
-    this.compare = element("button", { type: "button", className: "chip-button", textContent: "Original", title: "Hear the original as loud as your mix (O)", "aria-pressed": "false", onclick: () => actions.compare() });
-    this.reset = element("button", { type: "button", className: "chip-button", textContent: "Reset mix", onclick: () => actions.reset() });
+    this.compare = chipButton("Original", () => actions.compare(), { title: "Hear the original as loud as your mix (O)", "aria-pressed": "false" });
+    this.reset = chipButton("Reset mix", () => actions.reset());
     this.root = element("div", { className: "practice" }, this.presets, element("div", { className: "presets" },
       hasOriginal ? this.compare : element("span", { className: "facts", textContent: "Original not kept", title: "To compare with the original, choose Original: Kept under Options, and separate the song again." }),
       this.reset));
@@ -197,7 +197,7 @@ export class Practice {
   #offer() {
     this.#buttons.clear();
     const buttons = this.#presets().map((preset) => {
-      const button = element("button", { type: "button", className: "chip-button", textContent: preset.words, title: preset.title, "aria-pressed": "false", onclick: () => this.actions.apply(preset) });
+      const button = chipButton(preset.words, () => this.actions.apply(preset), { title: preset.title, "aria-pressed": "false" });
       this.#buttons.set(preset, button);
       return button;
     });

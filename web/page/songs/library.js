@@ -1,6 +1,6 @@
 // Which songs the list shows, in which order, and which of them are selected; and the row above the list, by which that is chosen.
 
-import { announce, element, setText } from "../dom.js";
+import { announce, chipButton, element, setText } from "../dom.js";
 import { count } from "../words.js";
 
 /** Orders of the finished songs by the value of the choice. */
@@ -84,21 +84,20 @@ export class LibraryTools {
       library.order = order.value;
       this.change();
     });
-    const button = (words, onclick) => element("button", { type: "button", className: "chip-button", textContent: words, onclick });
     this.select = document.getElementById("select");
     this.select.addEventListener("click", () => {
       library.toggleSelecting();
       this.#disarm();
       onChange();
     });
-    this.all = button("All", () => {
+    this.all = chipButton("All", () => {
       const isAll = library.selected.size >= this.#jobs.length;
       library.selected = new Set(isAll ? [] : this.#jobs.map(({ id }) => id));
       this.#disarm();
       onChange();
     });
-    this.remove = button("Delete", () => this.#press("remove", this.#jobs.filter(({ id }) => library.selected.has(id))));
-    this.finished = button("Remove finished", () => this.#press("finished", this.#jobs.filter(hasEnded)));
+    this.remove = chipButton("Delete", () => this.#press("remove", this.#jobs.filter(({ id }) => library.selected.has(id))));
+    this.finished = chipButton("Remove finished", () => this.#press("finished", this.#jobs.filter(hasEnded)));
     this.selection = element("div", { className: "presets", hidden: true }, this.all, this.remove, this.finished);
     this.#root.append(this.selection);
   }

@@ -1,7 +1,7 @@
 // Sets: songs in an order, each with a key and a speed. The region above the songs shows them, and the songs of the open one.
 
 import { backend, newId } from "../backend.js";
-import { announce, askForName, element, fill, icon, iconButton, relabel, say, setText } from "../dom.js";
+import { announce, askForName, chipButton, element, fill, icon, iconButton, relabel, say, setText } from "../dom.js";
 import { longestName } from "../kept.js";
 import { percent } from "../sound/mix.js";
 import { count, failureWords, keyWords, signed, stateWords, title } from "../words.js";
@@ -84,14 +84,13 @@ export class Sets {
   constructor(jobs, actions) {
     this.jobs = jobs;
     this.actions = actions;
-    const chip = (words, onclick) => element("button", { type: "button", className: "chip-button", textContent: words, onclick });
     this.chips = element("span", { className: "chips" });
-    this.add = chip("Add this song", () => this.#add());
-    this.tune = chip("Keep this key and speed", () => this.#change((songs) => songs.map((song, index) => (index === this.#current ? { ...song, ...actions.tuning() } : song))));
-    this.forAll = chip("For all", () => this.#share());
-    this.edit = chip("Rename or remove", () => this.#edit());
+    this.add = chipButton("Add this song", () => this.#add());
+    this.tune = chipButton("Keep this key and speed", () => this.#change((songs) => songs.map((song, index) => (index === this.#current ? { ...song, ...actions.tuning() } : song))));
+    this.forAll = chipButton("For all", () => this.#share());
+    this.edit = chipButton("Rename or remove", () => this.#edit());
     this.owner = element("p", { className: "facts", textContent: "A set of another user." });
-    document.getElementById("sets").append(this.chips, chip("New set", () => this.#create()));
+    document.getElementById("sets").append(this.chips, chipButton("New set", () => this.#create()));
     this.#panel.append(this.owner, element("div", { className: "presets" }, this.add, this.tune, this.forAll, this.edit));
   }
 
