@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy
 import soundfile
 from selenium.webdriver import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from browser_test import PageUser
 from songs import Songs
@@ -15,6 +16,10 @@ from subject import GatedSubject, LocalSubject
 
 HERE = Path(__file__).resolve().parent
 PAGE_SCRIPTS = (HERE / "page_scripts.js").read_text()
+#: The titles of the songs in the list.
+NAMES = "[...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)"
+#: Options of a service with two users.
+TWO_USERS = "--token-file", lambda test: test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n")
 
 
 def smoke(test):
@@ -62,7 +67,7 @@ class SongPageUser(PageUser):
         self.page("await until(() => stage.mixer?.board.waveforms.scale)")
 
     def select_song(self, title: str):
-        self.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === args[0])", title)
+        self.wait(f"{NAMES}.includes(args[0])", title)
         self.script("[...document.querySelectorAll('#queue .open')].find((row) => row.querySelector('.name').textContent === arguments[0]).click()", title)
 
     def open_song(self, title: str):
@@ -117,6 +122,12 @@ class PageTest(SongPageUser, unittest.TestCase):
         self.browser.get("about:blank")
         self.browser.get(self.subject.url + fragment)
         self.wait("document.querySelector('#engine')?.textContent || document.querySelector('dialog[open]')")
+
+    def enter(self, token: str):
+        """Answers the question for a token."""
+        self.wait("document.querySelector('#token-dialog').open")
+        self.find("#token").send_keys(token, Keys.ENTER)
+        self.wait("!document.querySelector('#token-dialog').open")
 
     def wait_equal(self, expression: str, expected):
         self.browser.wait_equal(expression, expected)

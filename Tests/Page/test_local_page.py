@@ -9,7 +9,7 @@ import soundfile
 
 from local_test import LocalTest
 from music import SAMPLE_RATE
-from page_test import PageTest, with_service
+from page_test import NAMES, PageTest, with_service
 from test_modules import with_imports
 
 
@@ -204,9 +204,6 @@ class ServiceTests(PageTest):
         self.choose("[name=where]", where)
         self.wait("!window.isLeft && document.querySelector('#engine').textContent")
 
-    def wait_names(self, *names: str):
-        self.browser.wait_equal("[...document.querySelectorAll('#queue li .name')].map((name) => name.textContent)", list(names))
-
     @with_service()
     def test_songs_are_separated_on_this_computer_or_by_the_service(self):
         self.separate_equally("song.wav")
@@ -215,7 +212,7 @@ class ServiceTests(PageTest):
         self.switch("browser")
         self.assertIn("/web/", self.browser.current_url)
         self.assertTrue(self.script("return crossOriginIsolated"))
-        self.wait_names()
+        self.wait_equal(NAMES, [])
         self.separate_equally("own.wav")
         self.assertEqual(len(self.subject.jobs()), 1)
         samples = self.page("""
@@ -229,6 +226,6 @@ class ServiceTests(PageTest):
         # The service's files have 16 bits.
         self.assertLess(numpy.abs(in_browser - by_service).max(), 1.5 / 32768)
         self.switch("service")
-        self.wait_names("song")
+        self.wait_equal(NAMES, ["song"])
         self.switch("browser")
-        self.wait_names("own")
+        self.wait_equal(NAMES, ["own"])

@@ -2,7 +2,7 @@
 import json
 
 from many_songs import copy_song
-from page_test import PageTest, smoke
+from page_test import NAMES, PageTest, smoke
 
 
 class ManySongsTests(PageTest):
@@ -49,14 +49,12 @@ class ManySongsTests(PageTest):
         self.assertEqual(begun, [str(last_event)])
 
     def test_older_songs_come_by_scrolling(self):
-        names = "[...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)"
-
         def scroll() -> bool:
             self.script("const list = document.querySelector('#queue'); list.scrollTop = list.scrollHeight")
-            return self.value(names)[-1] == "Song 1"
+            return self.value(NAMES)[-1] == "Song 1"
 
         self.subject.wait_for(scroll)
-        self.assertEqual(self.value(names), [f"Song {number}" for number in range(self.COUNT, 0, -1)])
+        self.assertEqual(self.value(NAMES), [f"Song {number}" for number in range(self.COUNT, 0, -1)])
         pages = [path for path in self.addresses() if "after" in path]
         self.assertEqual((len(pages), len(set(pages))), (9, 9))
         # A reload opens a song that is on no loaded page.
@@ -71,7 +69,7 @@ class ManySongsTests(PageTest):
 
     def test_new_songs_do_not_move_what_is_read(self):
         self.script("document.querySelector('#queue').scrollTop = 60 * document.querySelector('#jobs li').offsetHeight")
-        self.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === 'Song 940')")
+        self.wait(f"{NAMES}.includes('Song 940')")
         row = "[...document.querySelectorAll('#queue li')].find((row) => row.querySelector('.name').textContent === 'Song 940')"
         before = self.value(f"{row}.getBoundingClientRect().top")
         self.subject.begin(self.songs.wav("another.wav"))

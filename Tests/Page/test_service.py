@@ -3,7 +3,7 @@ import json
 
 from selenium.webdriver.common.keys import Keys
 
-from page_test import PageTest, smoke, with_service
+from page_test import TWO_USERS, PageTest, smoke, with_service
 
 TOKEN = "open-sesame-open-sesame"
 
@@ -96,8 +96,8 @@ class ServiceTests(PageTest):
         # The service refuses this one, and the page asks again.
         self.find("#token").send_keys("a-wrong-token", Keys.ENTER)
         self.wait(f"{refused} && document.querySelector('#token').value === ''")
-        self.find("#token").send_keys(TOKEN, Keys.ENTER)
-        self.wait("!document.querySelector('#token-dialog').open && document.querySelector('#empty').hidden === false")
+        self.enter(TOKEN)
+        self.wait("document.querySelector('#empty').hidden === false")
         self.upload(self.songs.wav("song.wav"))
         self.wait("document.querySelector('.menu summary')")
         self.play()
@@ -112,14 +112,12 @@ class ServiceTests(PageTest):
         self.wait("document.querySelector('.mixer .play')")
         self.assertFalse(self.value("performance.getEntries().some(({ name }) => name.includes(arguments[0]))", TOKEN))
 
-    @with_service("--token-file", lambda test: test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n"))
+    @with_service(*TWO_USERS)
     def test_a_song_that_is_open_for_all_is_shared_with_the_others(self):
         def enter(token: str, fragment: str = ""):
             self.script("sessionStorage.clear(); localStorage.clear()")
             self.open(fragment)
-            self.wait("document.querySelector('#token-dialog').open")
-            self.find("#token").send_keys(token, Keys.ENTER)
-            self.wait("!document.querySelector('#token-dialog').open")
+            self.enter(token)
 
         def said(words: str):
             self.wait("document.querySelector('#said').textContent.includes(args[0])", words)

@@ -6,7 +6,7 @@ import tempfile
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from page_test import PageTest, smoke, with_service
+from page_test import TWO_USERS, PageTest, smoke, with_service
 from test_rehearsal import VALUES
 
 
@@ -274,17 +274,11 @@ class ServiceSetTests(NamingTest):
         self.answer("Chorus", Keys.ENTER)
         self.wait_equal("document.querySelector('#said').textContent", "Section Verse was changed or removed on another page.")
 
-    @with_service("--token-file", lambda test: test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n"))
+    @with_service(*TWO_USERS)
     def test_a_set_of_another_user_is_played_and_not_changed(self):
         self.expected_messages = "Failed to load resource.* (401|404)|ERR_"
         anna = {"Authorization": "Bearer the-token-of-anna", "Content-Type": "application/json"}
-
-        def enter(token: str):
-            self.wait("document.querySelector('#token-dialog').open")
-            self.find("#token").send_keys(token, Keys.ENTER)
-            self.wait("!document.querySelector('#token-dialog').open")
-
-        enter("the-token-of-anna")
+        self.enter("the-token-of-anna")
         for name in ("one.wav", "two.wav"):
             self.upload(self.songs.wav(name))
             self.wait_for_song(name[:3])
@@ -300,7 +294,7 @@ class ServiceSetTests(NamingTest):
         link = self.value("location.hash")
         with self.phone():
             self.open(link)
-            enter("the-token-of-ben-1")
+            self.enter("the-token-of-ben-1")
             self.wait_equal(self.SONGS, [["one", "100 %"], ["two", "95 %"]])
             self.assertEqual(self.value("[...document.querySelectorAll('#set-songs .quiet, #set button, .song .titled button')].filter((button) => button.checkVisibility()).length"), 0)
             self.press(Keys.PAGE_UP)
