@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from packs import FULL_SCALE
+from packs import STEP
 from stems import RATE_HZ, STEMS, Array
 
 REMIXED = 0.5  # shares of excerpts or stems
@@ -52,7 +52,7 @@ class Songs:
         stem = torch.arange(len(STEMS), device=device)[:, None, None]
         channel = torch.arange(2, device=device)[:, None]
         sound = self.sound[song[..., None, None], stem, channel, at.clamp(max=longest - 1)]
-        return sound * (at < longest) * (FULL_SCALE / 32_768)
+        return sound * (at < longest) * STEP
 
 
 def equaliser(hertz: torch.Tensor, tilt: torch.Tensor, bumps: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ from stems import RATE_HZ, STEMS, Array
 FIRST_HELD_OUT_SEED = 1_000_000
 # True level of the largest number of a song in memory, which is in 16 bits, plus one.
 FULL_SCALE = 2.0
+STEP = FULL_SCALE / 32_768  # true level of the number 1
 SILENT = 1e-4  # highest peak of a stem that is left out
 COMPRESSION = 0.85  # of Ogg Vorbis: a song of 20 s has 0.6 MB
 _MEMBER = re.compile(rf"(?:\./)?(\d{{1,9}})(?:/({'|'.join(STEMS)})\.ogg|/?)")

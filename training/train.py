@@ -31,7 +31,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from mixing import Batches, Songs
-from packs import FULL_SCALE, read_packs, whole_file
+from packs import STEP, read_packs, whole_file
 from stems import RATE_HZ, STEMS, medians, sdr_of
 
 BATCH = 64  # excerpts of a step
@@ -196,7 +196,7 @@ class Training:
         losses, scores = [], []
         for song in songs:
             first = max(0, song.shape[2] - count) // 2
-            truth = song[:, :, first : first + count] * np.float32(FULL_SCALE / 32_768)
+            truth = song[:, :, first : first + count] * np.float32(STEP)
             target = torch.from_numpy(truth)[None].to(self.device)
             with self._precision():
                 estimate = self.average(target.sum(1)).float()

@@ -7,7 +7,7 @@ import pytest
 from conftest import noise_songs
 
 import mixing
-from packs import FULL_SCALE
+from packs import STEP
 
 torch = pytest.importorskip("torch")
 COUNT = 22_050
@@ -39,11 +39,9 @@ def test_excerpts_come_from_their_song_and_end_in_silence():
     """The second song's last second, and more than the first song has."""
     both = songs()
     second = both.excerpts(torch.ones(1, 4, dtype=torch.long), torch.ones(1, 4), 44_100)
-    assert torch.equal(second[0], both.sound[1, :, :, -44_100:] * (FULL_SCALE / 32_768))
+    assert torch.equal(second[0], both.sound[1, :, :, -44_100:] * STEP)
     first = both.excerpts(torch.zeros(1, 4, dtype=torch.long), torch.ones(1, 4), 100_000)
-    assert torch.equal(
-        first[0, :, :, :88_200], both.sound[0, :, :, :88_200] * (FULL_SCALE / 32_768)
-    )
+    assert torch.equal(first[0, :, :, :88_200], both.sound[0, :, :, :88_200] * STEP)
     assert not first[..., 88_200:].any()
 
 
@@ -95,7 +93,7 @@ def test_a_batch_without_changes_is_an_excerpt(monkeypatch):
     monkeypatch.setattr(mixing, "LEFT_OUT", (0.0,) * 4)
     source = batches()
     drawn = source.draw(1, COUNT)[0]
-    sound = torch.cat([*source.songs.sound], -1) * (FULL_SCALE / 32_768)
+    sound = torch.cat([*source.songs.sound], -1) * STEP
     starts = []
     for stem, mine in zip(sound, drawn, strict=True):
         windows = stem.unfold(-1, 16, 1)[..., :-COUNT, :]  # [2, places, 16]

@@ -28,7 +28,7 @@ def test_a_pack_keeps_songs_within_the_coder_and_leaves_silent_stems_out(tmp_pat
     (seed, first), (_, second) = packs.read_packs([tmp_path / "one.tar"])
     assert (seed, first.dtype, first.shape) == (30, np.int16, (4, 2, 44_100))
     assert not second[3].any() and second[2].any()
-    sound = first * (packs.FULL_SCALE / 32_768)
+    sound = first * packs.STEP
     level = np.sqrt(np.square(sound).mean((1, 2)))
     assert level == pytest.approx([0.2, 0.15, 0.1, 0.05], rel=0.1)
 
