@@ -13,19 +13,17 @@ the range of the pairs' ratios (after / before), and the ratio of peak memory.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
+
+from bench_song import bench
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 
-def bench(program: str, precision: str, threads: int, runs: int) -> tuple[float, float]:
+def segment(program: str, precision: str, threads: int, runs: int) -> tuple[float, float]:
     """Median seconds of a segment, and peak resident bytes."""
-    command = [program, "bench", "--random-weights", "htdemucs", "--precision", precision]
-    command += ["--threads", str(threads), "--runs", str(runs), "--json"]
-    reply = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    (measurement,) = json.loads(reply.stdout)
+    engine = ["--precision", precision, "--threads", threads, "--runs", runs]
+    measurement = bench(program, "bench", "--random-weights", "htdemucs", *engine)
     return measurement["seconds_per_segment"]["median"], measurement["peak_rss_bytes"]
 
 
@@ -50,7 +48,7 @@ def main() -> None:
             for pair in range(options.pairs):
                 turns = [(options.before, before), (options.after, after)]
                 for program, results in turns if pair % 2 == 0 else reversed(turns):
-                    results.append(bench(program, precision, threads, options.runs))
+                    results.append(segment(program, precision, threads, options.runs))
             ratios = [new[0] / old[0] for old, new in zip(before, after)]
             memory = statistics.median(new[1] / old[1] for old, new in zip(before, after))
             seconds = [statistics.median(run[0] for run in runs) for runs in (before, after)]

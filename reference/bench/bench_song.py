@@ -72,10 +72,10 @@ def run(command: list[str], threads: int) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 1000
 
 
-def segment_seconds(command: list[str]) -> float:
-    """Median seconds of a segment alone."""
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    return json.loads(output)[0]["seconds_per_segment"]["median"]
+def bench(*command: object) -> dict:
+    """The measurement of a command that begins with `swift-demucs bench`."""
+    words = [*map(str, command), "--json", "--quiet"]
+    return json.loads(subprocess.check_output(words))[0]
 
 
 def main() -> None:
@@ -97,15 +97,14 @@ def main() -> None:
             engine = ["--threads", str(options.threads), "--precision", precision]
             label = f"swift-demucs {precision}"
             commands[label] = [str(options.binary), *common, *engine, "-o", f"{name}/{precision}", song]
-            benches[label] = [
-                str(options.binary), "bench", "-n", "real", "--repo", name, *engine, "--runs", "5", "--json"]
+            benches[label] = [str(options.binary), "bench", "-n", "real", "--repo", name, *engine, "--runs", "5"]
         measured: dict[str, list[tuple[float, float]]] = {label: [] for label in commands}
         segments: dict[str, list[float]] = {label: [] for label in benches}
         for _ in range(options.runs):
             for label, command in commands.items():
                 measured[label].append(run(command, options.threads))
                 if label in benches:
-                    segments[label].append(segment_seconds(benches[label]))
+                    segments[label].append(bench(*benches[label])["seconds_per_segment"]["median"])
 
         stems = {label: next(Path(command[-2]).rglob("vocals.wav")).parent for label, command in commands.items()}
         first = statistics.median(seconds for seconds, _ in measured[REFERENCE])

@@ -29,6 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+from bench_song import bench
 from bench_song import run as run_process
 
 SPEED = ["speed-up", "of the cores"]
@@ -70,11 +71,10 @@ def cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("Model name:")), lines[0])
 
 
-def bench(options: argparse.Namespace, threads: int, *prefix: str) -> dict:
-    """A measurement of `swift-demucs bench`."""
-    command = [*prefix, options.program, "bench", "--random-weights", "htdemucs", "--precision", options.precision]
-    command += ["--threads", str(threads), "--runs", str(options.runs), "--json", "--quiet"]
-    return json.loads(subprocess.check_output(command))[0]
+def segment(options: argparse.Namespace, threads: int, *prefix: str) -> dict:
+    """A measurement of a segment."""
+    engine = ["--precision", options.precision, "--threads", threads, "--runs", options.runs]
+    return bench(*prefix, options.program, "bench", "--random-weights", "htdemucs", *engine)
 
 
 def pytorch_segment() -> Callable[[int], Callable[[], float]]:
@@ -95,7 +95,7 @@ def segment_table(options: argparse.Namespace) -> tuple[str, dict[int, float]]:
     peer = pytorch_segment() if options.peer else None
     ours, theirs, rows = {}, {}, []
     for threads in options.threads:
-        found = bench(options, threads)
+        found = segment(options, threads)
         seconds = found["seconds_per_segment"]
         ours[threads] = seconds["median"]
         row = [f"{threads}", f"{found['loop_microseconds']:.1f}", *speed(list(seconds.values()), ours[1], threads)]
@@ -174,7 +174,7 @@ def load_table(options: argparse.Namespace) -> str:
     with subprocess.Popen(["taskset", "-c", f"{second}", sys.executable, "-c", "while True: pass"]) as load:
         try:
             places = (f"{first}", f"{second}", f"{first},{second}")
-            found = [bench(options, len(place.split(",")), "taskset", "-c", place) for place in places]
+            found = [segment(options, len(place.split(",")), "taskset", "-c", place) for place in places]
         finally:
             load.kill()
     free, loaded, both = (measured["seconds_per_segment"]["median"] for measured in found)
