@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -61,6 +63,12 @@ def bag(tmp_path: Path, checkpoint: Path) -> Path:
         (tmp_path / f"{name}.safetensors").symlink_to(checkpoint.resolve())
     (tmp_path / "bag.yaml").write_text("models: ['one', 'two']\n")
     return tmp_path
+
+
+def command(*words: Any) -> str:
+    """What the module as a command prints; it must succeed."""
+    call = [sys.executable, "-m", "swift_demucs", *words]
+    return subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def snr(golden: Any, found: Any) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import logging
 import subprocess
-import sys
 import sysconfig
 import threading
 import wave
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RATE, fail_at_second_copy, snr
+from conftest import RATE, command, fail_at_second_copy, snr
 
 import swift_demucs
 from swift_demucs import Model
@@ -125,15 +124,8 @@ def test_files_equal_the_commands(tmp_path: Path, model: Model, track: Path) -> 
 
 
 def test_the_module_is_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "swift_demucs", "--version"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.stdout.startswith(f"swift-demucs {swift_demucs.__version__}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "swift_demucs", "selftest"], check=False, capture_output=True
-    )
-    assert done.returncode == 0
+    assert command("--version").startswith(f"swift-demucs {swift_demucs.__version__}\n")
+    command("selftest")
 
 
 def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
@@ -210,13 +202,8 @@ def test_quantising(
     assert report.bytes < 0.6 * report.source_bytes and report.snr > 15
     # The command writes the same bytes.
     written = tmp_path / "command.safetensors"
-    subprocess.run(
-        [
-            sys.executable, "-m", "swift_demucs", "quantize", checkpoint, "-q", "-o", written,
-            "--calibrate", track, "--samples", "2", "--threads", "2",
-        ],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    options = ["--calibrate", track, "--samples", "2", "--threads", "2"]
+    command("quantize", checkpoint, "-q", "-o", written, *options)
     assert output.read_bytes() == written.read_bytes()
     with swift_demucs.load(output) as small:
         golden = model.separate(music, shifts=0).array

@@ -6,18 +6,15 @@ import copy
 import json
 import pickle
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RATE, fail_at_second_copy, snr
+from conftest import RATE, command, fail_at_second_copy, snr
 
 import swift_demucs
 from swift_demucs import Model, Progress
-from swift_demucs._library import PROGRAM
 
 
 def test_a_model_describes_itself(model: Model) -> None:
@@ -44,8 +41,7 @@ def test_stems_have_names_attributes_and_the_mixs_length(model: Model, music: An
 
 
 def test_an_analysis_equals_that_of_the_command(model: Model, track: Path) -> None:
-    command = [PROGRAM, "analyze", "--json", "--offline", "-n", "demo", track]
-    printed = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    printed = json.loads(command("analyze", "--json", "--offline", "-n", "demo", track))
     found = model.analyze(track)
     assert len(found.beats) > 20 and set(found.downbeats) < set(found.beats)
     for name in printed.keys() - {"path"}:
@@ -314,13 +310,8 @@ def test_an_error_in_a_trace_comes_out(
 
 def test_a_trace_equals_the_commands_file(model: Model, track: Path, tmp_path: Path) -> None:
     written = tmp_path / "trace.safetensors"
-    subprocess.run(
-        [
-            sys.executable, "-m", "swift_demucs", "trace", "-n", "demo", "-q", "--start", "1",
-            "--chunk", "2", "--only", "encoder.*,crosstransformer*", "-o", written, track,
-        ],
-        check=True,
-    )  # fmt: skip
+    part = ["--start", "1", "--chunk", "2", "--only", "encoder.*,crosstransformer*"]
+    command("trace", "-n", "demo", "-q", *part, "-o", written, track)
     data = written.read_bytes()
     begin = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:begin])
