@@ -16,7 +16,6 @@ Needs reference/requirements.txt. Takes about two minutes on two cores.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import subprocess
@@ -28,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "reference"))
 
+import command_line
 import fixture
 import seeded_model
 import torch
@@ -144,9 +144,7 @@ def run(program: Path, words: str, inputs: str) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("old", type=Path, help="path of the program to compare with")
     parser.add_argument("new", type=Path, help="path of the program that is compared")
     parser.add_argument("--only", default="", help="run the cases whose words have this text")
