@@ -9,7 +9,7 @@ the inputs `input` (waveform) and `x` (spectrogram, complex as channels), and th
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -54,7 +54,7 @@ class Wrapped(nn.Module):
         super().__init__()
         self.core, self.function = core, function
 
-    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, *inputs: torch.Tensor) -> Sequence[torch.Tensor]:
         """The function's outputs."""
         return self.function(self.core, *inputs)
 

@@ -128,9 +128,10 @@ public struct AudioTags: Sendable, Equatable {
     /// left.
     static func text(_ bytes: [UInt8]) -> String? {
         // Old WAV and MP3 files don't name their encoding. Bytes that aren't UTF-8 are read as
-        // Latin-1, in which every byte is a character.
+        // Latin-1, in which every byte is a character; but a field may end within one of UTF-8.
         let text =
-            String(validating: bytes, as: UTF8.self)
+            (0...3).lazy.compactMap { String(validating: bytes.dropLast($0), as: UTF8.self) }
+            .first { $0.utf8.count == bytes.count || !$0.allSatisfy(\.isASCII) }
             ?? String(decoding: bytes.map(UInt16.init), as: UTF16.self)
         let end = text.lastIndex { !$0.isWhitespace }
         return end.map { String(text[...$0]) }

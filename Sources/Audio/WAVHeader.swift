@@ -55,7 +55,7 @@ package struct WAVHeader {
     ///   largest number, which readers take for "up to the end".
     package func bytes(sampleCount: Int?) -> [UInt8] {
         let sizes = sampleCount.map(sizes)
-        let isLong = hasLongSizes && (sizes?.riff ?? 0) >= UInt32.max
+        let isLong = hasLongSizes && sampleCount.map(needsLongSizes) ?? false
         // The largest number too where ds64 holds the sizes.
         func short(_ number: Int?) -> [UInt8] {
             .little(isLong ? UInt32.max : UInt32(clamping: number ?? .max))

@@ -49,7 +49,8 @@ package struct Preparation {
             encoding: encoding)
     }
 
-    /// Samples of a chunk of `chunkSeconds`, rounded down as the reference rounds its segments.
+    /// Samples of a chunk of `chunkSeconds`, rounded down as the reference rounds its segments; at
+    /// least one.
     static func samples(
         _ chunkSeconds: Double?, _ rules: TrackRules
     ) throws(PortingError) -> Int {

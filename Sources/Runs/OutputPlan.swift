@@ -9,8 +9,8 @@ struct PlannedTrack {
     /// Paths in the order of the outputs; empty for standard output.
     let stemPaths: [String]
     let stemFilePath: String?
-    /// The track's place in the ledger; nil for standard input and output.
-    let place: LedgerEntry?
+    /// The track's entry in the ledger; nil for standard input and output.
+    let entry: LedgerEntry?
 
     /// Paths of all files; the stem file is last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
@@ -174,7 +174,7 @@ struct OutputPlan {
         }
         return PlannedTrack(
             input: input, stemPaths: paths, stemFilePath: stemFilePath,
-            place: input.isStandardInput
+            entry: input.isStandardInput
                 ? nil
                 : (paths.first ?? stemFilePath).map {
                     LedgerEntry(
@@ -205,7 +205,7 @@ struct OutputPlan {
         hasSafeNames = false
         template = settings.template
         stemFile = nil
-        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, place: nil)]
+        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, entry: nil)]
     }
 
     /// The format of the files: an extension in the template overrides the options, as in the

@@ -39,7 +39,7 @@ struct RunLedger {
 
     /// Whether a record of the track's files is kept: pipes can't be read again.
     func keeps(_ track: PlannedTrack) -> Bool {
-        ledger != nil && track.place != nil && FilePath.isRegularFile(track.input.path)
+        ledger != nil && track.entry != nil && FilePath.isRegularFile(track.input.path)
     }
 
     /// Makes the folder of the ledger, before anything else is in the folder of the stems.
@@ -77,9 +77,9 @@ struct RunLedger {
 
     /// Whether an earlier run, or one beside this one, has made the files that this run would make.
     func done(_ track: PlannedTrack) -> Done? {
-        guard let place = track.place, ledger != nil || skips else { return nil }
+        guard let entry = track.entry, ledger != nil || skips else { return nil }
         let request = plan.request(of: track)
-        guard let result = place.read()?.result else {
+        guard let result = entry.trackRecord()?.result else {
             let isDone =
                 goesByStems && !request.analyzes
                 && track.paths.allSatisfy { taken.file(at: $0) == nil }
@@ -98,10 +98,10 @@ struct RunLedger {
     /// The failures of a track that must not be tried again; nil for all other tracks.
     func quarantine(_ track: PlannedTrack) -> FailureRecord? {
         guard let limit = plan.settings.quarantineAfter, !plan.settings.isForced, ledger != nil,
-            let place = track.place, let record = place.read(), let failure = record.failure,
+            let entry = track.entry, let record = entry.trackRecord(), let failure = record.failure,
             failure.tries >= limit, failure.counts(for: track.input, plan.parameters(of: track)),
             // Another run may be trying it.
-            record.state.isFinal || !place.isClaimed
+            record.state.isFinal || !entry.isClaimed
         else { return nil }
         return failure
     }
@@ -110,8 +110,8 @@ struct RunLedger {
 
     /// Keeps other runs from separating the track at the same time; nil if one already does.
     func claim(_ track: PlannedTrack) -> LedgerEntry.Claim? {
-        guard isThere, let place = track.place else { return LedgerEntry.Claim() }
-        return place.claim()
+        guard isThere, let entry = track.entry else { return LedgerEntry.Claim() }
+        return entry.claim()
     }
 
     /// Counts a try before it begins, because a track may end the process.
@@ -119,11 +119,11 @@ struct RunLedger {
     /// - Returns: the record before this try.
     mutating func begin(_ track: PlannedTrack) -> TrackRecord? {
         sweep(track)
-        guard isThere, let place = track.place else { return nil }
-        let before = place.read()
+        guard isThere, let entry = track.entry else { return nil }
+        let before = entry.trackRecord()
         let failure = TrackFailure(
             .internal, "the process ended before it was done", of: track.input)
-        place.replace(record(track, .queued, before?.result, failure, after: before))
+        entry.replace(record(track, .queued, before?.result, failure, after: before))
         return before
     }
 
@@ -137,13 +137,13 @@ struct RunLedger {
         after before: TrackRecord?
     ) {
         if isDone { keepFiles(of: track) }
-        guard isThere, let place = track.place else { return }
+        guard isThere, let entry = track.entry else { return }
         if isDone {
-            place.replace(result.map { record(track, .done, $0) })
+            entry.replace(result.map { record(track, .done, $0) })
         } else if let failure {
-            place.replace(record(track, .failed, before?.result, failure, after: before))
+            entry.replace(record(track, .failed, before?.result, failure, after: before))
         } else {
-            place.replace(before)
+            entry.replace(before)
         }
     }
 
@@ -163,16 +163,16 @@ struct RunLedger {
 
     /// Notes that a track is done whose last try, with other options or by force, has failed.
     func settle(_ track: PlannedTrack, _ done: Done) {
-        guard let result = done.record, !plan.settings.isDryRun, let place = track.place,
-            let known = place.read(), known.state != .done
+        guard let result = done.record, !plan.settings.isDryRun, let entry = track.entry,
+            let known = entry.trackRecord(), known.state != .done
         else { return }
-        place.replace(record(track, .done, result))
+        entry.replace(record(track, .done, result))
     }
 
     /// Removes what killed runs left in the folders of a track.
     mutating func sweep(_ track: PlannedTrack) {
         let records = ledger.flatMap { ledger in
-            track.place.map { [ledger.folder, $0.path] }
+            track.entry.map { [ledger.folder, $0.path] }
         }
         for folder in track.folders + (records ?? []) where sweptFolders.insert(folder).inserted {
             TemporaryFiles.removeLeftovers(in: folder)

@@ -42,7 +42,6 @@ package struct TrackManifest {
         }
         var reader = ManifestReader(file)
         var hashes = ContiguousArray<UInt64>()
-        var count = 0
         var longestSegment: (line: Int, options: SeparationOptions)?
         var stemLists: [String: (line: Int, request: SeparationRequest)] = [:]
         while let track = try reader.next() {
@@ -57,12 +56,10 @@ package struct TrackManifest {
             {
                 longestSegment = (track.line, separation)
             }
-            let hash = Shard.hash(track.id)
-            hashes.append(hash)
-            if shard?.contains(hash) ?? true { count += 1 }
+            hashes.append(Shard.hash(track.id))
         }
         if hashes.isEmpty { throw file.failure(nil, "the manifest has no tracks") }
-        self.count = count
+        count = shard.map { hashes.count(where: $0.contains) } ?? hashes.count
         self.longestSegment = longestSegment
         self.stemLists = stemLists
         hashes.sort()

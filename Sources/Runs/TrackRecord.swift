@@ -87,18 +87,18 @@ extension LedgerEntry {
         return "\(short)-\(checksum)\(ending)"
     }
 
-    /// The record; nil if there is none, or none that can be used.
-    func read() -> TrackRecord? { (try? self.read(TrackRecord.self)).flatMap(\.self) }
+    /// The track's record; nil if there is none, or none that can be used.
+    func trackRecord() -> TrackRecord? { (try? read(TrackRecord.self)).flatMap(\.self) }
 
     /// Writes or removes the record. Errors are ignored: without a record the track is separated
     /// again next time.
     func replace(_ record: TrackRecord?) {
-        do throws(LedgerError) { _ = try self.read(TrackRecord.self) } catch {
+        do throws(LedgerError) { _ = try read(TrackRecord.self) } catch {
             // A record that may be right elsewhere or later stays.
             if error != .damaged { return }
         }
-        if let record, (try? self.write(record)) != nil { return }
-        // One that could not be replaced may count a try that was none.
+        if let record, (try? write(record)) != nil { return }
+        // Also one that could not be replaced: it may count a try that was none.
         unlink(self.record)
     }
 }

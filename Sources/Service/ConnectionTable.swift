@@ -66,7 +66,7 @@ final class ConnectionTable: @unchecked Sendable {
     /// Number of bytes that the client of a socket has received; nil if the system can't tell.
     private let countReceived: @Sendable (Int32) -> Int?
     private let clock: ServiceClock
-    /// The trusted ones, as the system writes addresses.
+    /// Addresses of the trusted proxies, as the system writes them.
     let proxies: Set<String>
     private let condition = Condition()
     private var entries: [Int32: Entry] = [:]

@@ -23,7 +23,7 @@ package struct SHA256: Sendable {
         update(bytes)
     }
 
-    /// Of a text in UTF-8.
+    /// The digest of a text's UTF-8 bytes.
     package init(of text: String) { self.init(of: Array(text.utf8)) }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {

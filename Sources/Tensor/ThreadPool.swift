@@ -50,7 +50,7 @@ final class ThreadPool: Sendable {
         shared.exclusively {
             // No thread can call the body any more when `finish` returns.
             // This name keeps the checkout's path out of the binary: `withoutActuallyEscaping` stores
-            // the file of its call, and its length even where `-file-prefix-map` shortens the path.
+            // the file of its call.
             #sourceLocation(file:"ThreadPool.run",line:51)
             withoutActuallyEscaping(body) { body in
                 shared.start(

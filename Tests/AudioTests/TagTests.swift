@@ -258,15 +258,17 @@ struct TagTests {
         #expect(try AudioInput(path: folder.write(data, "ffmpeg.wav")).tags == tags)
     }
 
-    /// Old programs wrote bytes of their code page; ID3 version 1 pads texts with spaces.
-    @Test
-    func bytesThatAreNoUTF8AreTakenForLatin1() throws {
-        var tags = AudioTags()
-        tags.title = "Xber uns   "
-        _ = try rewritten(tags, as: .wav(.int16))
-        var data = try folder.data("stem")
-        let place = try #require(data.range(of: Data("Xber".utf8))).lowerBound
-        data[place] = 0xDC
-        #expect(try AudioInput(path: folder.write(data, "old.wav")).tags.title == "Über uns")
+    /// Old programs wrote bytes of their code page; ID3 version 1 pads texts with spaces and cuts them.
+    @Test(
+        arguments: zip(
+            [
+                [0xDC] + "ber uns   ".utf8, "Caf".utf8 + [0xE9], Array("Über den Wolken".utf8),
+                "Zwölf Ö".utf8.dropLast(), "Für 🎻".utf8.dropLast(), "Für 🎻".utf8.dropLast(3),
+            ] as [[UInt8]],
+            ["Über uns", "Café", "Über den Wolken", "Zwölf", "Für", "Für"]))
+    func bytesThatAreNoUTF8AreTakenForLatin1(_ title: [UInt8], _ expected: String) throws {
+        let tag = Data("TAG".utf8) + title + Data(count: 125 - title.count)
+        let path = try folder.write(Recording.untaggedMP3.data + tag, "old.mp3")
+        #expect(try AudioInput(path: path).tags.title == expected)
     }
 }

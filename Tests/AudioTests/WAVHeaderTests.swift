@@ -29,6 +29,8 @@ struct WAVHeaderTests {
                     let bytes = count * frameBytes
                     let isLong = others + bytes + bytes % 2 >= UInt32.max
                     #expect(header.needsLongSizes(sampleCount: count) == isLong)
+                    let name = Data(header.bytes(sampleCount: count)[..<4])
+                    #expect(name == Data((isLong && hasRoom ? "RF64" : "RIFF").utf8))
                 }
             }
         }

@@ -94,7 +94,9 @@ struct ManifestTests {
         try folder.write(lines.reversed()[..<10].joined(), "some.jsonl")
         func shard(_ index: Int, _ name: String) throws -> Set<String> {
             let run = try run(["--shard=\(index)/3", "--dry-run", "--json"], of: name)
-            return Set(try run.events("result").compactMap { $0["id"] as? String })
+            let ids = try run.events("result").compactMap { $0["id"] as? String }
+            #expect(try run.events("start").first?["tracks"] as? Int == ids.count)
+            return Set(ids)
         }
         let shards = try (0..<3).map { try shard($0, "all.jsonl") }
         #expect(shards.map(\.count).reduce(0, +) == 20)

@@ -73,7 +73,7 @@ def run(command: list[str], threads: int) -> tuple[float, float]:
 
 
 def bench(*command: object) -> dict:
-    """The measurement of a command that begins with `swift-demucs bench`."""
+    """The measurement of `swift-demucs bench` with these words."""
     words = [*map(str, command), "--json", "--quiet"]
     return json.loads(subprocess.check_output(words))[0]
 

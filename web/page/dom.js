@@ -41,8 +41,8 @@ export function iconButton(name, label, onclick, properties = {}) {
 }
 
 /** A button with words in the shape of a chip, as rows of choices have them. */
-export function chipButton(textContent, onclick, properties = {}) {
-  return element("button", { type: "button", className: "chip-button", textContent, onclick, ...properties });
+export function chipButton(words, onclick, properties = {}, ...children) {
+  return element("button", { type: "button", className: "chip-button", textContent: words, onclick, ...properties }, ...children);
 }
 
 /** Changes the label of an icon button. */

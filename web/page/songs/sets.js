@@ -273,7 +273,7 @@ export class Sets {
 
   #showChips() {
     const choose = (index) => this.#choose(this.#list[index].id === this.#openId ? null : this.#list[index].id);
-    fill(this.chips, this.#list.length, (index) => element("button", { type: "button", className: "chip-button", onclick: () => choose(index) }, icon("users"), element("span")));
+    fill(this.chips, this.#list.length, (index) => chipButton("", () => choose(index), {}, icon("users"), element("span")));
     this.#list.forEach(({ id, name, is_own: isOwn }, index) => {
       const chip = this.chips.children[index];
       setText(chip.lastChild, name);
