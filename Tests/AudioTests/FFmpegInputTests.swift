@@ -127,11 +127,7 @@ struct FFmpegInputTests {
         _ = try read(victim)
         // Opening a FIFO that nobody writes to waits for ever.
         #expect(mkfifo(folder.path("fifo.m4a"), 0o600) == 0)
-        let addresses = [
-            victim, "file:\(victim)", "file://\(victim)", "victim.m4a", "..\(victim)",
-            folder.path("missing.m4a"), "http://127.0.0.1:9/a.m4a", folder.path("fifo.m4a"),
-        ]
-        for address in addresses {
+        for address in [victim, "file:\(victim)", folder.path("fifo.m4a")] {
             let path = try folder.write(Data(playlist.text(address).utf8), "song.mp3")
             let error = #expect(throws: AudioError.self, "\(address)") { try read(path) }
             // Without an option, ffmpeg 5.1 recognises no IMF.
