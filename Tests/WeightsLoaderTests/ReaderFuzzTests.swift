@@ -5,8 +5,8 @@ import Testing
 import WeightsLoader
 
 struct ReaderFuzzTests {
-    /// A second or less of work each; `Tests/system/all readers` has more rounds. No time limit: it would
-    /// count the wait for a free thread too.
+    /// Seconds of work; `Tests/system/all readers` has more rounds. No time limit: it would count the
+    /// wait for a free thread too.
     @Test(arguments: ReaderFuzz.all)
     func damagedFilesNeitherCrashNorHang(reader: ReaderFuzz) throws {
         let outcome = try reader.run(rounds: 300, seed: 20_221_115)

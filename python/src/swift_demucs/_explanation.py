@@ -388,8 +388,8 @@ def _bent(
     counts = list(sizes)
     changes = [(n, *by) for n in range(len(counts)) for by in ((1 + BENT, 0), (1, BENT))]
     slopes = np.empty((len(changes), own.size), own.dtype)
-    for slope, change in zip(slopes, changes):
-        slope[:] = ((value(*change) - own) / BENT).ravel()
+    for slope, of in zip(slopes, changes):
+        slope[:] = ((value(*of) - own) / BENT).ravel()
     products = slopes @ slopes.T
     solution = np.linalg.lstsq(products, slopes @ (block.found - own).ravel(), 1e-9)[0]
     bent = own.ravel() + sum(by * slope for by, slope in zip(solution, slopes))
