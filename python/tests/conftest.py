@@ -22,6 +22,10 @@ MODELS = Path(os.environ.get("SWIFT_DEMUCS_TEST_MODELS", TREE.parent / "Models")
 RATE = 44_100
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes seconds, and others touch its part too")
+
+
 @pytest.fixture(scope="session")
 def track() -> Path:
     """A track of 30 s in stereo."""

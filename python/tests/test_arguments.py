@@ -377,6 +377,7 @@ def test_messages_are_cut_at_a_characters_boundary(library: Library) -> None:
     assert library.c.sd_open(None, None, none("log"), None, None, None, 99) == ARGUMENT
 
 
+@pytest.mark.slow
 def test_two_thousand_calls_of_chance_crash_nothing(library: Library) -> None:
     draw = library.random
     numbers = {

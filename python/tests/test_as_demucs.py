@@ -144,6 +144,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
         assert re.findall(r'"(\w+)"', text) == list(published.signatures)
 
 
+@pytest.mark.slow
 def test_members_have_their_own_stems_and_segments(bag: Path, music: Any) -> None:
     (two := bag / "two.safetensors").unlink()
     other = (bag / "one.safetensors").read_bytes()

@@ -198,6 +198,7 @@ def test_rounded_sums_grow_with_their_elements() -> None:
     assert not _explanation.grow([(45_056, 5e-5), (88_200, 5e-4), (360_448, 2e-5)])
 
 
+@pytest.mark.slow
 def test_missing_values_are_computed(port: Model) -> None:
     value = port.trace({"glu": mistakes.MISTAKES["tanh in place of the GLU's sigmoid"]["glu"]})
     given = {"mag": port.right["mag"], "tencoder.0": value["tencoder.0"], "mix": port.mix}

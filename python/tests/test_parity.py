@@ -90,6 +90,7 @@ def summed_in_float32(x: Any, axes: Any) -> Any:
     return np.moveaxis((rows / np.sqrt(variance + np.float32(1e-5))).reshape(y.shape), ends, axes)
 
 
+@pytest.mark.slow
 def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: dict[str, Any]) -> None:
     def reports(functions: Any) -> list[parity.Report]:
         """Of all norms of the waveform's encoder, and of one."""
@@ -121,6 +122,7 @@ def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: dict[str, Any]) -> 
     assert str(single.explanation).startswith("ours with a norm of 360,448 elements")
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: dict[str, Any]) -> None:
     port = ported(ours, {"glu": lambda x: x[: len(x) // 2]})
     report = parity.compare(ours, port, model="demo", explain=0)
@@ -147,6 +149,7 @@ def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
     assert all(phrase in str(value.explanation) for value in found)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_case(
     ours: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ model = swift_demucs.load("demo")
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_eight_threads_share_a_model(model: Model, music: Any) -> None:
     golden = [model.separate(music, seed=seed).array for seed in range(2)]
     with ThreadPoolExecutor(8) as pool:
@@ -268,6 +269,7 @@ def resident():
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_separations() -> None:
     run(
         RESIDENT
