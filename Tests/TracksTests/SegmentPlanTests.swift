@@ -108,6 +108,24 @@ struct SegmentPlanTests {
         guard case .invalidOption(name, _, _) = error else { throw UnexpectedError(error) }
     }
 
+    /// A fade takes a tenth of a chunk, and each chunk begins after the one before.
+    @Test(arguments: [(3, 16), (16, 16), (17, 17), (40, 40)])
+    func chunksHaveALeastLength(overlapCount: Int, least: Int) throws {
+        let rules = TrackRules(
+            sources: ["mine"], audioChannels: 2, sampleRateHz: 1_024, segmentSamples: 900,
+            longestSegmentSamples: 900, normalises: false,
+            cutting: .chunks(overlapCount: overlapCount))
+        func plan(_ samples: Int) throws -> SegmentPlan {
+            try SegmentPlan(
+                rules, options: .init(segmentSeconds: Double(samples) / 1_024), trackSamples: 5_000)
+        }
+        #expect(try plan(least).segmentSamples == least)
+        let error = try #require(throws: SeparationError.self) { try plan(least - 1) }
+        guard case .invalidOption("segment", _, "at least \(least) samples") = error else {
+            throw UnexpectedError(error)
+        }
+    }
+
     @Test func aWholeTrackHasToFitIntoTheTrainingLength() throws {
         let whole = SeparationOptions(shifts: 0, split: false)
         let shifted = SeparationOptions(shifts: 1, split: false)
