@@ -36,17 +36,18 @@ package struct WAVHeader {
 
     /// Whether the sizes of a file with so many samples in each channel need 64 bits.
     package func needsLongSizes(sampleCount: Int) -> Bool {
-        sizes(sampleCount: sampleCount).riff >= UInt32.max
+        sizes(sampleCount: sampleCount).areLong
     }
 
-    /// The sizes of the chunks `RIFF` and `data` in bytes, limited so that no sum overflows.
-    private func sizes(sampleCount: Int) -> (riff: Int, data: Int) {
+    /// The sizes of `RIFF` and `data` in bytes, cut so that no sum overflows; are 64 bits needed?
+    private func sizes(sampleCount: Int) -> (riff: Int, data: Int, areLong: Bool) {
         let (product, overflow) = sampleCount.multipliedReportingOverflow(by: frameBytes)
         let data = overflow ? .max / 4 : min(product, .max / 4)
         let others =
             4 + (hasLongSizes ? 8 + Self.longSizesBytes : 0)
             + chunks(fact: .little(UInt32(0))).count + 8
-        return (others + data + data % 2 + end.count, data)
+        let riff = others + data + data % 2 + end.count
+        return (riff, data, riff >= UInt32.max)
     }
 
     /// The header.
@@ -55,7 +56,7 @@ package struct WAVHeader {
     ///   largest number, which readers take for "up to the end".
     package func bytes(sampleCount: Int?) -> [UInt8] {
         let sizes = sampleCount.map(sizes)
-        let isLong = hasLongSizes && sampleCount.map(needsLongSizes) ?? false
+        let isLong = hasLongSizes && sizes?.areLong == true
         // The largest number too where ds64 holds the sizes.
         func short(_ number: Int?) -> [UInt8] {
             .little(isLong ? UInt32.max : UInt32(clamping: number ?? .max))
