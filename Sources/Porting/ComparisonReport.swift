@@ -30,7 +30,7 @@ package struct ComparisonReport: Sendable {
         compared.filter { $0.unjudged != nil && !$0.isWrong }
     }
 
-    /// Whether values of a network were judged by what it computes from the port's own inputs.
+    /// Whether a value has an SNR of its own (``TensorComparison/ownDecibels``).
     package var isJudged: Bool { comparisons.contains { $0.ownDecibels != nil } }
 
     /// Comparisons of tensors that both have.
