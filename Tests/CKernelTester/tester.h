@@ -20,8 +20,8 @@ typedef struct {
     const char *kernel;
     int failures, is_quiet;
     /* Memory of the current size; how many sizes there have been, and how many matrices since, counted
-     * from that number. */
-    void *blocks;
+     * from that number. And mapped memory of earlier sizes, to be used again. */
+    void *blocks, *spare;
     size_t sizes, mapped;
 } test_run;
 
