@@ -27,9 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def track() -> Path:
-    """A track of 30 s in stereo."""
-    return next(MODELS.glob("demo_track.*"))
+def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A track of 12 s in stereo."""
+    samples, rate = swift_demucs.read(next(MODELS.glob("demo_track.*")))
+    path = tmp_path_factory.mktemp("track") / "demo_track.wav"
+    return swift_demucs.write(path, samples[:, : 12 * RATE], rate, float32=True, clip_mode="none")
 
 
 @pytest.fixture(scope="session")

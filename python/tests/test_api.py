@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MODELS, RATE, snr
+from conftest import RATE, snr
 
 import swift_demucs
 from swift_demucs import api
@@ -208,21 +208,20 @@ torch.from_numpy = Tensor
 """
 
 
-def run(code: str) -> None:
+def run(code: str, track: Path) -> None:
     subprocess.run(
-        [sys.executable, "-c", code, str(MODELS)],
+        [sys.executable, "-c", code, str(track)],
         check=True,
         env={**os.environ, "PYTHONWARNINGS": "error"},
     )
 
 
-def test_torch_is_used_if_the_caller_imported_it_and_never_imported() -> None:
+def test_torch_is_used_if_the_caller_imported_it_and_never_imported(track: Path) -> None:
     run(
         TORCH
         + """
-import pathlib
 from swift_demucs import api, load
-track = next(pathlib.Path(sys.argv[1]).glob("demo_track.*"))
+track = sys.argv[1]
 separator = api.Separator("demo", shifts=0)
 origin, stems = separator.separate_audio_file(track)
 assert type(origin) is type(stems["bass"]) is np.ndarray and "torch" not in sys.modules
@@ -234,5 +233,6 @@ assert again is origin and type(stems["bass"]) is Tensor
 found = load("demo").separate(origin, shifts=0)
 assert type(found.bass) is Tensor and np.shares_memory(found.mixture.array, origin.array)
 assert type(separator.separate_tensor(origin.array)[1]["bass"]) is np.ndarray
-"""
+""",
+        track,
     )

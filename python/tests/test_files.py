@@ -21,7 +21,7 @@ from swift_demucs import Model
 
 def test_reading_converts(track: Path) -> None:
     samples, rate = swift_demucs.read(track, sample_rate=22_050, channels=1)
-    assert rate == 22_050 and samples.shape == (1, 15 * RATE)
+    assert rate == 22_050 and samples.shape == (1, 6 * RATE)
 
 
 def test_an_error_while_reading_comes_out(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,12 +120,12 @@ def test_files_equal_the_commands(tmp_path: Path, model: Model, track: Path) -> 
         native = tmp_path / "command" / "demo" / track.stem / f"{name}.wav"
         assert path.read_bytes() == native.read_bytes()
         with wave.open(str(path)) as file:
-            assert file.getnframes() == 30 * RATE
+            assert file.getnframes() == 12 * RATE
 
 
 def test_the_module_is_the_command() -> None:
     assert command("--version").startswith(f"swift-demucs {swift_demucs.__version__}\n")
-    command("selftest")
+    assert Path(command("models", "path", "demo").strip()).exists()
 
 
 def test_published_models(tmp_path: Path, checkpoint: Path) -> None:

@@ -43,7 +43,7 @@ def test_stems_have_names_attributes_and_the_mixs_length(model: Model, music: An
 def test_an_analysis_equals_that_of_the_command(model: Model, track: Path) -> None:
     printed = json.loads(command("analyze", "--json", "--offline", "-n", "demo", track))
     found = model.analyze(track)
-    assert len(found.beats) > 20 and set(found.downbeats) < set(found.beats)
+    assert len(found.beats) > 12 and set(found.downbeats) < set(found.beats)
     for name in printed.keys() - {"path"}:
         value = getattr(found, name)
         assert printed[name] == (list(value) if isinstance(value, tuple) else value)
@@ -266,6 +266,7 @@ def test_a_notebook_shows_players(model: Model, music: Any) -> None:
 
 
 def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:
+    music = music[:, : 4 * RATE]
     taken = 0
     early = None
     found = []
