@@ -131,6 +131,10 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     with pytest.raises(ValueError, match="segments are"):
         apply_model(model, music[None])
     model.segment = 1.5
+    model.weights[0][1] = 1
+    with pytest.raises(ValueError, match=r"weights are \[\[1\.0, 1, 0\.5, 0\.3\]"):
+        apply_model(model, music[None])
+    model.weights[0][1] = 0.0
     assert model.max_allowed_segment == 1.5
     with swift_demucs.load(bag / "bag.yaml", segment=1.5) as other:
         assert other.segment_seconds == 1.5

@@ -153,11 +153,19 @@ class BagOfModels(Module):
             paths = [Path(member["checkpoint"]).absolute() for member in members]
             loads = [functools.partial(opened, path, None, jobs) for path in paths]
             self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
-        self.weights = [[*map(float, member["weights"])] for member in members]
+        self.weights = self._file_weights()
+
+    def _file_weights(self) -> list[list[float]]:
+        return [[*map(float, model._member["weights"])] for model in self.models]
 
     @property
     def engine(self) -> _model.Model:
         """The model of this package; a bag of one has its member's."""
+        if [[*map(float, row)] for row in self.weights] != self._file_weights():
+            raise errors.ArgumentError(
+                f"the bag's weights are {self.weights}, expected those of its file, "
+                "by which the engine mixes the members: write a file with these"
+            )
         if len(self.models) == 1:
             return self.models[0].engine
         segments = [member.segment for member in self.models]
