@@ -62,10 +62,8 @@ extension Command {
 
     private var exampleLines: [String] {
         if examples.isEmpty { return [] }
-        return ["", "EXAMPLES:"]
-            + examples.flatMap { call, meaning in
-                ["  \(call)"] + Self.wrapped(meaning, indent: 6)
-            } + [""]
+        let lines = examples.flatMap { ["  \($0)"] + Self.wrapped($1, indent: 6) }
+        return ["", "EXAMPLES:"] + lines + [""]
     }
 
     private var environmentLines: [String] {

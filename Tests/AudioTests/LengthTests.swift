@@ -40,41 +40,50 @@ struct LengthTests {
                 $0 + number($1.0, $1.1, big: isBig)
             }
             func text(_ text: String) -> Data { Data(text.utf8) }
+            let isUnknown = size == 0xFFFF_FFFF
+            // One after the other: a long sum of calls takes the type checker seconds.
+            let parts: [Data]
             switch self {
             case .wav, .rifx:
-                return text(self == .wav ? "RIFF" : "RIFX") + words(0) + text("WAVEfmt ")
-                    + words(16) + format + text("data") + words(size) + sound
+                parts = [
+                    text(self == .wav ? "RIFF" : "RIFX"), words(0), text("WAVEfmt "), words(16),
+                    format, text("data"), words(size),
+                ]
             case .rf64:
                 // The sizes of the file and of the samples, and the number of samples, each with 8 bytes.
-                let known = size == 0xFFFF_FFFF ? 0 : size
-                return text("RF64") + words(0xFFFF_FFFF) + text("WAVEds64")
-                    + words(28, 0, 0, known, 0, 0, 0, 0) + text("fmt ") + words(16) + format
-                    + text("data") + words(0xFFFF_FFFF) + sound
+                parts = [
+                    text("RF64"), words(0xFFFF_FFFF), text("WAVEds64"),
+                    words(28, 0, 0, isUnknown ? 0 : size, 0, 0, 0, 0), text("fmt "), words(16),
+                    format, text("data"), words(0xFFFF_FFFF),
+                ]
             case .aiff:
                 let rate = Data([0x40, 0x0E, 0xAC, 0x44, 0, 0, 0, 0, 0, 0])
-                return text("FORM") + words(0) + text("AIFFCOMM") + words(18)
-                    + Data([0, 2]) + words(0) + Data([0, 16]) + rate + text("SSND")
-                    + words(size == 0xFFFF_FFFF ? size : size + 8, 0, 0) + sound
-            case .au, .littleAU:
-                return text(self == .au ? ".snd" : "dns.") + words(24, size, 3, 44_100, 2) + sound
-            case .caf:
-                let rate = number(44_100.0.bitPattern, 8, big: true)
-                return text("caff") + Data([0, 1, 0, 0]) + text("desc") + number(32, 8, big: true)
-                    + rate + text("lpcm") + words(0, 4, 1, 2, 16) + text("data")
-                    + number(size == 0xFFFF_FFFF ? .max : size + 4, 8, big: true) + words(0) + sound
-            case .w64:
-                let rest: [UInt8] = [
-                    0xF3, 0xAC, 0xD3, 0x11, 0x8C, 0xD1, 0, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A,
+                parts = [
+                    text("FORM"), words(0), text("AIFFCOMM"), words(18), Data([0, 2]), words(0),
+                    Data([0, 16]), rate, text("SSND"), words(isUnknown ? size : size + 8, 0, 0),
                 ]
+            case .au, .littleAU:
+                parts = [text(self == .au ? ".snd" : "dns."), words(24, size, 3, 44_100, 2)]
+            case .caf:
+                parts = [
+                    text("caff"), Data([0, 1, 0, 0]), text("desc"), number(32, 8, big: true),
+                    number(44_100.0.bitPattern, 8, big: true), text("lpcm"), words(0, 4, 1, 2, 16),
+                    text("data"), number(isUnknown ? .max : size + 4, 8, big: true), words(0),
+                ]
+            case .w64:
                 let first: [UInt8] = [
                     0x2E, 0x91, 0xCF, 0x11, 0xA5, 0xD6, 0x28, 0xDB, 4, 0xC1, 0, 0,
                 ]
-                return text("riff") + Data(first) + number(0, 8, big: false) + text("wave")
-                    + Data(rest) + text("fmt ") + Data(rest) + number(40, 8, big: false) + format
-                    + text("data") + Data(rest)
-                    + number(size == 0xFFFF_FFFF ? UInt64(Int64.max) : size + 24, 8, big: false)
-                    + sound
+                let rest = Data([
+                    0xF3, 0xAC, 0xD3, 0x11, 0x8C, 0xD1, 0, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A,
+                ])
+                parts = [
+                    text("riff"), Data(first), number(0, 8, big: false), text("wave"), rest,
+                    text("fmt "), rest, number(40, 8, big: false), format, text("data"), rest,
+                    number(isUnknown ? UInt64(Int64.max) : size + 24, 8, big: false),
+                ]
             }
+            return parts.reduce(Data(), +) + sound
         }
     }
 

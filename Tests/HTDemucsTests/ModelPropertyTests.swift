@@ -155,10 +155,8 @@ import WeightsLoader
         let model = try RawCheckpoint(fixture: "six_sources").open().network(backend: backend)
         let (short, whole) = (241, model.configuration.segmentSamples)
         let values = Self.mix(channels: 2, samples: short)
-        let extended = (0..<2).flatMap { channel in
-            values[channel * short..<(channel + 1) * short]
-                + Array(repeating: 0, count: whole - short)
-        }
+        let zeros = [Float](repeating: 0, count: whole - short)
+        let extended = Array(values[..<short]) + zeros + Array(values[short...]) + zeros
         let stems = try model.forward(
             backend.tensor([2, short], values))
         let extendedStems = try model.forward(

@@ -39,13 +39,14 @@ struct CholeskyTests {
         }
         var pivots = [Double](repeating: 0, count: order)
         for row in 0..<order {
-            pivots[row] =
-                a[row][row]
-                - (0..<row).reduce(0) { $0 + unit[row][$1] * unit[row][$1] * pivots[$1] }
+            pivots[row] = a[row][row]
+            for k in 0..<row { pivots[row] -= unit[row][k] * unit[row][k] * pivots[k] }
         }
         return (0..<order).map { i in
             (0...i).map { j in
-                (0...j).reduce(0) { $0 + unit[i][$1] * pivots[$1] * unit[j][$1] }
+                (0...j).reduce(0.0) { sum, k -> Double in
+                    sum + unit[i][k] * pivots[k] * unit[j][k]
+                }
             }
         }
     }
