@@ -170,6 +170,28 @@ import Tracks
         #expect(try report(model, ours, port, bound: 10).wrong.isEmpty)
     }
 
+    /// A layer that computes in half precision may be as far off as its type allows.
+    @Test(arguments: [("float16", 55.0), ("bfloat16", 35)])
+    func halfPrecisionHasABound(_ type: String, _ decibels: Double) throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, [], "ours.safetensors")
+        func half(_ value: Float) -> Float {
+            type == "float16"
+                ? Float(Float16(value))
+                : Float(bitPattern: (value.bitPattern &+ 0x8000) & 0xFFFF_0000)
+        }
+        for (noise, expected) in [(decibels + 2, []), (decibels - 2, ["encoder.0.conv"])] {
+            let louder = 1 + Float(pow(10, -noise / 20))
+            let port = try trace(model, ["encoder.0.conv=scale:\(louder)"])
+            let rounded = try self.port(port) { tensor in
+                var tensor = tensor
+                if tensor.name != "mix" { tensor.values = tensor.values.map(half) }
+                return tensor
+            }
+            #expect(try wrong(model, ours, rounded) == expected, "\(noise) dB")
+        }
+    }
+
     /// A port in bfloat16 whose values are NaN from the second encoder on.
     @Test func halfPrecisionIsSeenBesideBrokenValues() throws {
         let model = try model("models/cross_first")

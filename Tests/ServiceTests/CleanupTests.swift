@@ -47,6 +47,18 @@ struct CleanupTests {
         #expect(try service.jobs(ben) == [ids[0]])
     }
 
+    @Test func theBytesOfTheDataFolderAreMeasured() throws {
+        let service = try RunningService(clock: ManualClock())
+        let id = try service.doneJob()
+        service.advance(by: 3)
+        let stems = try service.get("\(id)/stems/bass.wav").body.count * 4
+        let before = try service.metric("data_bytes")
+        #expect((stems..<2 * stems).contains(before))
+        try service.delete(id)
+        service.advance(by: 3)
+        #expect(try service.metric("data_bytes") <= before - stems)
+    }
+
     @Test func theNewestResultStaysWhateverTheQuota() throws {
         let first = try RunningService()
         let ids = try [200.0, 300].map { try first.doneJob(Sound.tone(pitchHz: $0)) }

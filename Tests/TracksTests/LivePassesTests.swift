@@ -33,16 +33,19 @@ struct LivePassesTests {
         return output
     }
 
-    /// The stems and the missing shares of a track that arrives in blocks; the passes of `late` are
-    /// given up.
+    /// The stems, the missing shares and the peaks of a track that arrives in blocks; the passes of
+    /// `late` are given up.
     private func separated(
         _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = [], by plan: LivePlan? = nil
-    ) throws -> (stems: PlanarAudio, mixture: PlanarAudio, missing: [Float], missed: Int) {
+    ) throws -> (
+        stems: PlanarAudio, mixture: PlanarAudio, missing: [Float], peaks: [Float], missed: Int
+    ) {
         let plan = plan ?? self.plan
         var passes = LivePasses(bag, plan)
         var result = (
             stems: PlanarAudio(channelCount: 4, sampleRateHz: 100),
-            mixture: PlanarAudio(channelCount: 2, sampleRateHz: 100), missing: [Float]()
+            mixture: PlanarAudio(channelCount: 2, sampleRateHz: 100), missing: [Float](),
+            peaks: [Float](), missed: 0
         )
         func drain() throws {
             while passes.hasReadyPass {
@@ -57,6 +60,7 @@ struct LivePassesTests {
             result.stems.append(block.samples.stems)
             result.mixture.append(block.samples.mixture)
             result.missing += block.missing
+            result.peaks += block.peaks
             // Two stems share what is missing.
             for (index, row) in block.filledStems.channels.enumerated() {
                 let track = block.samples.mixture.channels[index % 2]
@@ -73,7 +77,8 @@ struct LivePassesTests {
         passes.endTrack()
         try drain()
         #expect(passes.hasEnded)
-        return (result.stems, result.mixture, result.missing, passes.missedPasses)
+        result.missed = passes.missedPasses
+        return result
     }
 
     @Test(arguments: [1, 7, 64, 441, 4096])
@@ -186,6 +191,15 @@ struct LivePassesTests {
             found.stems.channels[0][$0] + found.missing[$0] * track.channels[0][$0]
         }
         #expect(Comparison(actual: filled, expected: track.channels[0]).snrDecibels > 120)
+    }
+
+    /// The samples of a pass are measured when it is given up, and needn't be kept any longer.
+    @Test(arguments: [[3], [2, 5, 6], Array(0..<8)])
+    func noPeakIsBelowItsSample(late: [Int]) throws {
+        let row = (1...400).map { Float($0) }
+        let track = PlanarAudio(channels: [row, row], sampleRateHz: 100)
+        let peaks = try separated(track, blockSamples: 10, late: Set(late)).peaks
+        #expect(peaks.count == 400 && zip(peaks, row).allSatisfy(>=))
     }
 
     /// Each window ends with the look-ahead of its block, and is normalised by what arrived before.
