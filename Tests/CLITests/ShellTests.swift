@@ -6,11 +6,6 @@ import Testing
 struct ShellTests {
     private let folder = TemporaryFolder()
 
-    private static func isInstalled(_ tool: String) -> Bool {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-            .contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)") }
-    }
-
     /// Runs a line of a shell in the folder, and expects success.
     ///
     /// - Returns: stdout and stderr together.

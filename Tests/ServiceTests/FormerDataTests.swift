@@ -1,15 +1,11 @@
 import Foundation
 import Service
-import System
 import TestSupport
 import Testing
 
 struct FormerDataTests {
     /// Records that an earlier version wrote into a database.
-    @Test(
-        .enabled("needs sqlite3 and python3") {
-            ["sqlite3", "python3"].allSatisfy { ChildProcess.pathOfProgram($0) != nil }
-        })
+    @Test(.enabled(if: isInstalled("sqlite3") && isInstalled("python3")))
     func jobsOfAnEarlierVersionAreTakenOverOnce() throws {
         let folder = TemporaryFolder()
         let (done, cancelled) = ("b11a182edda9efcce4426a02", "808750bff6b798959987089b")

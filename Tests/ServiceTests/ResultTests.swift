@@ -134,7 +134,8 @@ struct ResultTests {
         #expect(try service.get("\(id)/mix").body == service.get("\(id)/mix?\(parts)").body)
     }
 
-    @Test func theArchiveHoldsAllStemsAndItsLengthIsKnown() throws {
+    @Test(.enabled(if: isInstalled("python3")))
+    func theArchiveHoldsAllStemsAndItsLengthIsKnown() throws {
         let (service, id) = try RunningService.withJob(Sound.tone())
         let folder = TemporaryFolder()
         for query in ["?format=mp3", "?from=0.25&to=0.5&format=flac", ""] {

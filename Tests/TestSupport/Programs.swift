@@ -1,4 +1,10 @@
 import Foundation
+import System
+
+/// Whether the PATH has a program that a test needs.
+package func isInstalled(_ program: String) -> Bool {
+    ChildProcess.pathOfProgram(program) != nil
+}
 
 extension Process {
     /// Runs a program of the PATH, and waits for its end.
