@@ -41,7 +41,7 @@ struct LengthTests {
             }
             func text(_ text: String) -> Data { Data(text.utf8) }
             let isUnknown = size == 0xFFFF_FFFF
-            // One after the other: a long sum of calls takes the type checker seconds.
+            // A list, because the type checker needs seconds for a long sum of calls.
             let parts: [Data]
             switch self {
             case .wav, .rifx:
@@ -310,6 +310,24 @@ struct LengthTests {
         let spool = Spool { true }
         #expect(throws: CancellationError.self) {
             _ = try AudioInput(path: folder.write(files[0], "crafted"), spool: spool, ffmpeg: nil)
+        }
+    }
+
+    /// Words that begin compressed frames: a second one makes sure.
+    @Test(arguments: [
+        ("DTS", 0x7FFE_8001), ("DTS", 0xFE7F_0180), ("DTS", 0x1FFF_E800), ("DTS", 0xFF1F_00E8),
+        ("IEC 61937", 0x72F8_1F4E), ("IEC 61937", 0xF872_4E1F),
+    ])
+    func syncWordsTellCompressedSoundFromSamples(_ name: String, _ sync: UInt32) throws {
+        var samples = [Int16](repeating: 257, count: 40_000)
+        for (place, isCompressed) in [(1, false), (32_764, true)] {
+            for index in 0..<2 {
+                let half = UInt16(truncatingIfNeeded: sync >> (index == 0 ? 16 : 0))
+                samples[place + index] = Int16(bitPattern: half.byteSwapped)
+            }
+            let wav = Container.wav.file(samples, size: 80_000)
+            let warning = try read(wav).warnings.first
+            #expect(warning?.contains(name) ?? false == isCompressed, "\(warning ?? "none")")
         }
     }
 

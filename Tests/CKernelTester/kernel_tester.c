@@ -54,7 +54,7 @@ static int runs(test_run *run, void (*test)(test_run *)) {
 static char *map_pages(test_run *run, size_t bytes) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t inner = (bytes + page - 1) / page * page;
-    block **place = (block **)&run->spare;
+    block **place = &run->spare;
     while (*place && (*place)->bytes != inner + 2 * page)
         place = &(*place)->next;
     block *added = *place;
@@ -78,8 +78,8 @@ static char *map_pages(test_run *run, size_t bytes) {
 
 static void unmap_spare(test_run *run) {
     while (run->spare) {
-        block *next = ((block *)run->spare)->next;
-        munmap(((block *)run->spare)->pages, ((block *)run->spare)->bytes);
+        block *next = run->spare->next;
+        munmap(run->spare->pages, run->spare->bytes);
         free(run->spare);
         run->spare = next;
     }
@@ -298,7 +298,7 @@ void expect_matrix(test_run *run, const matrix *found, const matrix *plain, cons
         expect(run, is_same || fabs(a - b) <= bound, "differs", r, c, a, b);
     }
     for (ptrdiff_t r = 0; r < found->rows; r++)
-        memcpy(row_at(found, r), row_at(plain, r), (size_t)(found->cols * found->size));
+        memmove(row_at(found, r), row_at(plain, r), (size_t)(found->cols * found->size));
     expect(run, is_intact(found), "memory around the result was written", found->rows, found->cols,
            0, 0);
 }

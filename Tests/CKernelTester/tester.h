@@ -19,9 +19,9 @@ typedef struct {
     const kernel_table *table, *plain;
     const char *kernel;
     int failures, is_quiet;
-    /* Memory of the current size; how many sizes there have been, and how many matrices since, counted
-     * from that number. And mapped memory of earlier sizes, to be used again. */
-    void *blocks, *spare;
+    /* Memory of the current size, and mapped memory of earlier sizes that is used again. */
+    struct block *blocks, *spare;
+    /* Number of sizes so far, and that of matrices since, counted from it. */
     size_t sizes, mapped;
 } test_run;
 
@@ -100,7 +100,7 @@ typedef struct {
     size_t index;
 } shape;
 
-/* The next size; frees the memory of the previous one. */
+/* The next size; releases the memory of the previous one. */
 int next_shape(test_run *run, shape *s);
 
 #define EACH_SHAPE(run, s) for (shape s = {.index = 0}; next_shape(run, &s);)

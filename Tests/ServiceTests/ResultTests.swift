@@ -134,8 +134,7 @@ struct ResultTests {
         #expect(try service.get("\(id)/mix").body == service.get("\(id)/mix?\(parts)").body)
     }
 
-    @Test(.enabled(if: isInstalled("python3")))
-    func theArchiveHoldsAllStemsAndItsLengthIsKnown() throws {
+    @Test func theArchiveHoldsAllStemsAndItsLengthIsKnown() throws {
         let (service, id) = try RunningService.withJob(Sound.tone())
         let folder = TemporaryFolder()
         for query in ["?format=mp3", "?from=0.25&to=0.5&format=flac", ""] {
@@ -145,10 +144,13 @@ struct ResultTests {
             #expect(answer.body.count > 1_000)
             try folder.write(answer.body, "stems.zip")
         }
-        let unpack = ["python3", "-m", "zipfile", "-e", folder.path("stems.zip"), folder.url.path]
-        #expect(try Process.run(unpack) == 0)
-        for stem in ["drums.wav", "bass.wav", "other.wav", "vocals.wav"] {
-            #expect(try folder.data(stem) == service.get("\(id)/stems/\(stem)").body)
+        if isInstalled("python3") {
+            let archive = folder.path("stems.zip")
+            try #require(
+                Process.run(["python3", "-m", "zipfile", "-e", archive, folder.url.path]) == 0)
+            for stem in ["drums.wav", "bass.wav", "other.wav", "vocals.wav"] {
+                #expect(try folder.data(stem) == service.get("\(id)/stems/\(stem)").body)
+            }
         }
         // One that can't be made leaves no file open.
         try FileManager.default.removeItem(atPath: service.path("tracks/\(id)/stems/3.wav"))

@@ -1,4 +1,4 @@
-// Here, because tests are compiled without optimisation, and sounds have many samples.
+// Tones as WAV files. Here, because test modules are compiled without optimisation.
 
 import Foundation
 

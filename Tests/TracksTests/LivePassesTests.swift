@@ -193,7 +193,7 @@ struct LivePassesTests {
         #expect(Comparison(actual: filled, expected: track.channels[0]).snrDecibels > 120)
     }
 
-    /// The samples of a pass are measured when it is given up, and needn't be kept any longer.
+    /// A pass that is given up has measured its samples.
     @Test(arguments: [[3], [2, 5, 6], Array(0..<8)])
     func noPeakIsBelowItsSample(late: [Int]) throws {
         let row = (1...400).map { Float($0) }

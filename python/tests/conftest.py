@@ -31,7 +31,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of 12 s in stereo."""
     samples, rate = swift_demucs.read(next(MODELS.glob("demo_track.*")))
     path = tmp_path_factory.mktemp("track") / "demo_track.wav"
-    return swift_demucs.write(path, samples[:, : 12 * RATE], rate, float32=True, clip_mode="none")
+    return swift_demucs.write(path, samples[:, : 12 * RATE], rate, float32=True, clip_mode="off")
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
         apply_model(model, music[None])
     model.segment = 1.5
     model.weights[0][1] = 1
-    with pytest.raises(ValueError, match=r"weights are \[\[1\.0, 1, 0\.5, 0\.3\]"):
+    with pytest.raises(ValueError, match=r"weights are \[\[1\.0, 1, .*, expected \[\[1\.0, 0\.0, "):
         apply_model(model, music[None])
     model.weights[0][1] = 0.0
     assert model.max_allowed_segment == 1.5
@@ -224,7 +224,7 @@ def test_sound_files_are_read_as_demucs_reads_them(
             audio.AudioFile("missing.wav").channels()
     blocks: list[int] = []
     monkeypatch.setattr(_arrays, "copied", lambda *given: blocks.append(1) or np.zeros(given[1]))
-    audio.AudioFile(track).read(seek_time=10, duration=1)
+    audio.AudioFile(track).read(seek_time=5, duration=1)
     assert 0 < len(blocks) < 10
     assert audio.convert_audio(samples[None, :1], RATE, 22_050, 2).shape == (1, 2, 25_000)
     with pytest.raises(ValueError, match="2 channels, expected 1 or at least 3"):

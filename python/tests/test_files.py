@@ -125,7 +125,8 @@ def test_files_equal_the_commands(tmp_path: Path, model: Model, track: Path) -> 
 
 def test_the_module_is_the_command() -> None:
     assert command("--version").startswith(f"swift-demucs {swift_demucs.__version__}\n")
-    assert Path(command("models", "path", "demo").strip()).exists()
+    demo = Path(command("models", "path", "demo").strip())
+    assert demo.exists() and (demo.parent / "selftest.safetensors").exists()
 
 
 def test_published_models(tmp_path: Path, checkpoint: Path) -> None:

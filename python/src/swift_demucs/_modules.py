@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import os
@@ -153,21 +154,19 @@ class BagOfModels(Module):
             paths = [Path(member["checkpoint"]).absolute() for member in members]
             loads = [functools.partial(opened, path, None, jobs) for path in paths]
             self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
-        self.weights = self._file_weights()
-
-    def _file_weights(self) -> list[list[float]]:
-        return [[*map(float, model._member["weights"])] for model in self.models]
+        self.weights = [[*map(float, member["weights"])] for member in members]
+        self._file_weights = copy.deepcopy(self.weights)
 
     @property
     def engine(self) -> _model.Model:
         """The model of this package; a bag of one has its member's."""
-        if [[*map(float, row)] for row in self.weights] != self._file_weights():
-            raise errors.ArgumentError(
-                f"the bag's weights are {self.weights}, expected those of its file, "
-                "by which the engine mixes the members: write a file with these"
-            )
         if len(self.models) == 1:
             return self.models[0].engine
+        if [[*map(float, row)] for row in self.weights] != self._file_weights:
+            raise errors.ArgumentError(
+                f"the bag's weights are {self.weights}, expected {self._file_weights} of its file: "
+                "to use others, write them into a bag's file and load that"
+            )
         segments = [member.segment for member in self.models]
         if segments == [member._member["segment_seconds"] for member in self.models]:
             return self._with_segment(None)
