@@ -127,8 +127,7 @@ struct DerivedFiles: Sendable {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
         try write(
             to: path, job.options.outputFormat(format),
-            try tags(of: job, stem: parts.count == 1 ? parts[0].stem : nil),
-            canClip: parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak })
+            try tags(of: job, stem: parts.count == 1 ? parts[0].stem : nil)
         ) { body in try forEachBlock(job, parts, range, for: request, body) }
     }
 
@@ -146,14 +145,13 @@ struct DerivedFiles: Sendable {
     /// Writes a sound, which is scaled down if it is beyond full scale: a first pass finds its peak.
     ///
     /// - Parameters:
-    ///   - canClip: whether the sound may be beyond full scale.
     ///   - forEachBlock: calls its argument with all blocks of the sound, each time the same ones.
     private func write(
-        to path: String, _ format: OutputFormat, _ tags: AudioTags, canClip: Bool,
+        to path: String, _ format: OutputFormat, _ tags: AudioTags,
         _ forEachBlock: ((PlanarAudio) throws -> Void) throws -> Void
     ) throws {
         var peak: Float = 0
-        if canClip { try forEachBlock { peak = max(peak, $0.peak) } }
+        try forEachBlock { peak = max(peak, $0.peak) }
         var writer: AudioWriter?
         try forEachBlock { block in
             if writer == nil {
@@ -175,7 +173,7 @@ struct DerivedFiles: Sendable {
     ) throws -> OpenFile {
         func convert(to path: String) throws {
             try write(
-                to: path, SeparationRequest().outputFormat(format), tags, canClip: true
+                to: path, SeparationRequest().outputFormat(format), tags
             ) { body in
                 let reader = try input.audio.reader()
                 while let block = try reader.next() {

@@ -7,9 +7,6 @@ struct MixStrip: Sendable, Equatable {
     /// Pan from -1 (left) to 1 (right).
     var pan: Float = 0
 
-    /// Whether gain and pan may raise the stem's peak.
-    var canRaisePeak: Bool { abs(gain) > 1 || pan != 0 }
-
     /// Adds a block of the stem to the sum.
     ///
     /// Pans like a browser's `StereoPannerNode` for two channels (Web Audio API, section 1.31.4):

@@ -1,3 +1,5 @@
+import Audio
+import Demucs
 import Foundation
 import TestSupport
 import Testing
@@ -132,6 +134,28 @@ struct ResultTests {
         #expect(found.joined(separator: "&") == parts)
         // The default mix has each part once, and no sum that repeats them.
         #expect(try service.get("\(id)/mix").body == service.get("\(id)/mix?\(parts)").body)
+    }
+
+    /// A stem beyond full scale is scaled down for a format that can't hold it, and not limited.
+    @Test func loudStemsKeepTheirShapeInOtherFormats() throws {
+        let tone = (0..<17_640).map { 4 * sin(Float($0 / 2) * 0.05) }
+        let sound = WAVFile.bytes(float32: tone, channels: 2, rateHz: 44_100)
+        let query = "shifts=0&clip-mode=off&float32=1"
+        let (service, id) = try RunningService.withJob(sound, query: query)
+        let folder = TemporaryFolder()
+        func read(_ name: String) throws -> PlanarAudio {
+            let path = try folder.write(service.get("\(id)/stems/\(name)").body, name)
+            return try AudioFile.read(path).buffer
+        }
+        var loud = 0
+        for stem in ["drums", "bass", "other", "vocals"] {
+            let (whole, coded) = (try read("\(stem).wav"), try read("\(stem).flac"))
+            let peak = max(1, whole.peak)
+            let pairs = zip(whole.channels.joined(), coded.channels.joined())
+            #expect(pairs.allSatisfy { abs($0 / peak - $1) < 1e-3 }, "\(stem): \(peak)")
+            loud += peak > 1 ? 1 : 0
+        }
+        #expect(loud > 0)
     }
 
     @Test func theArchiveHoldsAllStemsAndItsLengthIsKnown() throws {
