@@ -185,6 +185,7 @@ extension Job {
         stems = known.stems
         stemRateHz = known.stemRateHz
         durationSeconds = known.durationSeconds
+        warnings = known.warnings
         if options.analyzes { (tempoBpm, musicalKey) = (known.tempoBpm, known.musicalKey) }
         isCached = true
     }

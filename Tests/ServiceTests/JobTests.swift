@@ -60,14 +60,31 @@ struct JobTests {
         #expect(try service.upload()["cached"] == false)
     }
 
+    @Test func aJobThatIsFoundAgainTellsTheSameOfItsResult() throws {
+        let service = try RunningService()
+        let (sound, query) = (Sound.tone(channels: 3), "shifts=0&start=0.2&duration=0.5&analyze=1")
+        func told(_ id: String) throws -> NSDictionary {
+            let text = try service.get(id).text.replacing(id, with: "ID")
+            var job = try #require(
+                JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+            for name in ["created", "started", "finished", "cached"] { job[name] = nil }
+            return NSDictionary(dictionary: job)
+        }
+        let first = try told(service.doneJob(sound, query: query))
+        #expect((first["warnings"] as? [String])?.isEmpty == false)
+        #expect(try told(service.doneJob(sound, query: query)) == first)
+    }
+
     @Test func aWaitingJobHasNoFilesAndIsCancelledLikeARunningOne() throws {
         let service = try RunningService(gate: JobGate(before: 0))
         let running = try service.job()
         try service.waitUntilRunning(running)
         let waiting = try service.job()
         #expect(try service.get(waiting)["queue_position"] == 1)
-        for part in ["stems/bass.wav", "stems.zip", "mix", "peaks", "analysis"] {
-            try service.get("\(waiting)/\(part)").expectProblem(409, "conflict", "expected done")
+        for id in [waiting, running] {
+            for part in ["stems/bass.wav", "stems.zip", "mix", "peaks", "analysis"] {
+                try service.get("\(id)/\(part)").expectProblem(409, "conflict", "expected done")
+            }
         }
         for id in [waiting, running] {
             let answer = try service.delete(id)
