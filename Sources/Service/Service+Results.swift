@@ -6,7 +6,7 @@ import System
 extension Service {
     func stem(_ request: Request) throws -> Reply {
         var job = try job(of: request)
-        let part = queue.growing(job)?.part
+        let part = growingPart(of: job)
         // The job may have ended since it was read.
         if part == nil { job = try jobWithResults(of: request) }
         let file = request.parameters["file"] ?? ""
@@ -21,6 +21,11 @@ extension Service {
         }
         if let part { return try growingStem(request, stem, format, of: job, part) }
         return try reply(request, stem, of: job, format)
+    }
+
+    /// The finished part of a running job; nil for other jobs, and before the first stems.
+    private func growingPart(of job: Job) -> GrowingStems.Part? {
+        job.stems.isEmpty ? nil : queue.growing(job)?.part
     }
 
     /// A range of a stem of a running job, which ends where the finished part does.
@@ -197,7 +202,7 @@ extension Service {
         let points = try number(
             request, "points", in: 1...Service.mostPoints, "a whole number to \(Service.mostPoints)"
         )
-        let part = job.stems.isEmpty ? nil : queue.growing(job)?.part
+        let part = growingPart(of: job)
         // The job may have ended since it was read.
         if part == nil { job = try jobWithResults(of: request) }
         let range =
