@@ -55,6 +55,21 @@ struct ContainerTests {
         #expect(reader.sampleRateHz == 48_000)
     }
 
+    /// The header of a FLAC frame has codes for the usual rates.
+    @Test(arguments: [
+        8_000, 12_345, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000,
+        176_400, 192_000,
+    ])
+    func everyRateIsWrittenAndRead(rateHz: Int) throws {
+        let path = folder.path("stem")
+        let tone = PlanarAudio(channels: [TestSignal.tone(samples: 9_001)], sampleRateHz: rateHz)
+        for format in [OutputFormat.wav(.int16), .flac] {
+            try AudioFile.write(tone, to: path, format: format)
+            let found = try AudioFile.read(AudioInput(path: path))
+            #expect(found.buffer.sampleRateHz == rateHz && found.warnings == [], "\(format)")
+        }
+    }
+
     @Test(arguments: 1...8)
     func channelsKeepTheirOrder(count: Int) throws {
         for format in Self.formats

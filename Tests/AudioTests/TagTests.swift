@@ -98,6 +98,27 @@ struct TagTests {
         }
     }
 
+    /// What another program finds under each name; in WAV it reads the list of type INFO alone.
+    @Test(.enabled(if: FFmpeg.onPath != nil), arguments: tagged)
+    func eachTagHasItsName(format: OutputFormat) throws {
+        let names = [
+            "title", "artist", "album", "date", "comment", "track", "genre", "copyright",
+            "album_artist", "composer", "disc",
+        ]
+        var tags = AudioTags()
+        for (index, field) in Self.fields.enumerated() { tags[keyPath: field] = "\(2_000 + index)" }
+        _ = try rewritten(tags, as: format)
+        let list = folder.path("list")
+        try Process.run(
+            ["ffmpeg", "-v", "error", "-i", folder.path("stem"), "-f", "ffmetadata", list])
+        let lines = try String(decoding: folder.data("list"), as: UTF8.self).split(separator: "\n")
+        let isWAV = format.container == .wav
+        for (name, field) in zip(names.dropLast(isWAV ? 3 : 0), Self.fields) {
+            let line = "\(name)=\(tags[keyPath: field] ?? "")"
+            #expect(lines.contains { $0.lowercased() == line }, "\(line): \(lines)")
+        }
+    }
+
     @Test func theTitleNamesThePart() {
         var tags = AudioTags()
         #expect(tags.titled("vocals") == tags)

@@ -70,6 +70,18 @@ struct SkipExistingTests {
         }
     }
 
+    /// Options that count only beside another one.
+    @Test(arguments: [
+        ("--mp3", "--mp3-bitrate=128"), ("--mp3", "--mp3-preset=7"),
+        ("--two-stems=bass", "--other-method=none"),
+    ])
+    func optionsOfAnOptionSeparateAgain(option: String, more: String) throws {
+        let model = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
+        #expect(try isSkipped(option, model: model) == false)
+        #expect(try isSkipped(option, model: model))
+        #expect(try isSkipped(option, more, model: model) == false)
+    }
+
     @Test func optionsThatKeepTheSamplesSkipTheTrack() throws {
         for options in [["--threads=1"], ["--jobs=2"], ["--quiet"], ["--json"]] {
             #expect(try !run(options).output.contains("drums.wav\n"), "\(options)")
@@ -170,6 +182,9 @@ struct SkipExistingTests {
         try folder.writeTrack("a.wav", samples: 1_100)
         #expect(try isSkipped() == false)
         #expect(try isSkipped())
+        #expect(try isSkipped("--start=0.4") == false)
+        #expect(try isSkipped("--start=0.4"))
+        #expect(try isSkipped() == false)
     }
 
     @Test(arguments: ["--mp3", "--flac"]) func withoutRecordsCodedStemsCount(format: String) throws
