@@ -161,6 +161,21 @@ struct GPTQTests {
         }
     }
 
+    /// Moments are computed for 48 inputs at a time.
+    @Test(arguments: [1, 47, 48, 49, 97])
+    mutating func everyInputHasItsMoments(inputs: Int) throws {
+        let values = noise(20 * inputs)
+        let product = try observedProduct(
+            of: noise(inputs * 2 * 4), shape: [inputs, 2, 4], x: values
+        ) { 0..<$0.groups(20) }
+        let expected = squares(values, inner: inputs)
+        for i in 0..<inputs {
+            for place in i * inputs...i * inputs + i {
+                #expect(abs(product.moments.squares[place] - expected[place]) < 1e-4)
+            }
+        }
+    }
+
     /// With an error of one in all weights, the error of each output is the sum of its two inputs.
     @Test func meanErrorsAreThoseOfTheOutputs() throws {
         let (shape, length) = ([2, 3, 8], 400)
