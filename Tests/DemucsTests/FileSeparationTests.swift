@@ -273,6 +273,22 @@ struct FileSeparationTests {
         #expect(try channels("mix") == limited(minus))
     }
 
+    /// Left, right and low frequencies; without the mask the third channel would be the centre.
+    @Test func theFilesLoudspeakersDecideTheMix() throws {
+        let buffer = NoiseTrack.buffer(samples: 900, channels: 3, amplitude: 0.9)
+        let samples = (0..<900).flatMap { index in buffer.channels.map { $0[index] } }
+        let wav = WAVFile.bytes(float32: samples, channels: 3, rateHz: 1600, mask: 0b1011)
+        var output = float32()
+        output.downmix = .layout
+        _ = try separator.separate(
+            AudioInput(path: folder.write(wav, "mask.wav")),
+            into: outputs([("drums", .stem("drums"))]),
+            output: output, options: .init(shifts: 0))
+        let stereo = PlanarAudio(channels: Array(buffer.channels[..<2]), sampleRateHz: 1600)
+        let drums = try separator.separate(AudioInput(stereo), options: .init(shifts: 0))["drums"]
+        #expect(try channels("drums") == limited(drums?.channels))
+    }
+
     @Test func onlyTheNetworksThatAreNeededRun() throws {
         let input = try write(NoiseTrack.buffer(samples: 1777))
         let files = ModelFiles(

@@ -9,14 +9,17 @@ package enum WAVFile {
         bytes(samples.withUnsafeBytes { Data($0) }, format: 1, sampleBytes: 2, channels, rateHz)
     }
 
+    /// - Parameter mask: the loudspeakers of the channels, by the bits of WAVEFORMATEXTENSIBLE.
     package static func bytes(
-        float32 samples: [Float], channels: Int, rateHz: Int
+        float32 samples: [Float], channels: Int, rateHz: Int, mask: Int? = nil
     ) -> Data {
-        bytes(samples.withUnsafeBytes { Data($0) }, format: 3, sampleBytes: 4, channels, rateHz)
+        bytes(
+            samples.withUnsafeBytes { Data($0) }, format: 3, sampleBytes: 4, channels, rateHz, mask)
     }
 
     private static func bytes(
-        _ samples: Data, format: Int, sampleBytes: Int, _ channels: Int, _ rateHz: Int
+        _ samples: Data, format: Int, sampleBytes: Int, _ channels: Int, _ rateHz: Int,
+        _ mask: Int? = nil
     ) -> Data {
         func bytes(_ fields: (value: Int, bytes: Int)...) -> Data {
             Data(
@@ -26,10 +29,16 @@ package enum WAVFile {
         }
         let frameBytes = channels * sampleBytes
         // Chunk size, format, channels, rate, bytes of a second and of a frame, bits.
-        let description = bytes(
-            (16, 4), (format, 2), (channels, 2), (rateHz, 4), (rateHz * frameBytes, 4),
-            (frameBytes, 2), (8 * sampleBytes, 2))
-        return Data("RIFF".utf8) + bytes((36 + samples.count, 4)) + Data("WAVEfmt ".utf8)
+        var description = bytes(
+            (mask == nil ? 16 : 40, 4), (mask == nil ? format : 0xFFFE, 2), (channels, 2),
+            (rateHz, 4), (rateHz * frameBytes, 4), (frameBytes, 2), (8 * sampleBytes, 2))
+        if let mask {
+            // 22 more bytes: bits that are used, the mask, and the format as an identifier.
+            description += bytes((22, 2), (8 * sampleBytes, 2), (mask, 4), (format, 4))
+            description += bytes((0x0010_0000, 4), (0xAA00_0080, 4), (0x719B_3800, 4))
+        }
+        let bytesAfter = 16 + description.count + samples.count
+        return Data("RIFF".utf8) + bytes((bytesAfter, 4)) + Data("WAVEfmt ".utf8)
             + description + Data("data".utf8) + bytes((samples.count, 4)) + samples
     }
 }
