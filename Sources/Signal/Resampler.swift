@@ -92,7 +92,7 @@ package struct Resampler: Sendable {
     }
 
     /// Number of output samples whose filters end within the first `inputCount` input samples.
-    func outputCount(reachingInto inputCount: Int) -> Int {
+    package func outputCount(reachingInto inputCount: Int) -> Int {
         guard oldRate != newRate else { return inputCount }
         // The largest ⌊(output − 1) · old / new⌋.
         let position = inputCount + reach - tapCount

@@ -45,6 +45,21 @@ struct ResamplerTests {
             let actual = Resampler.outputCount(inputCount: inputCount, from: oldHz, to: newHz)
             #expect(actual == expected, "\(inputCount) samples from \(oldHz) Hz to \(newHz) Hz")
         }
+        // Rounded it would be one more, but the convolution gives 147 for each 160 samples and the rest.
+        let longest = Resampler.outputCount(inputCount: 38_400_159, from: 48_000, to: 44_100)
+        #expect(longest == 35_280_147)
+    }
+
+    /// The samples of a block are those whose filters end within the input.
+    @Test(arguments: [(8_000, 44_100), (44_100, 8_000), (48_000, 44_100), (2, 1), (1, 2), (3, 2)])
+    func noSampleIsMadeBeforeItsInputs(oldHz: Int, newHz: Int) {
+        let resampler = Resampler(from: oldHz, to: newHz)
+        for inputCount in 0..<1_000 {
+            let count = resampler.outputCount(reachingInto: inputCount)
+            let last = max(0, count - 1)..<count
+            #expect(last.isEmpty || resampler.inputRange(for: last).upperBound <= inputCount)
+            #expect(resampler.inputRange(for: count..<count + 1).upperBound > inputCount)
+        }
     }
 
     @Test

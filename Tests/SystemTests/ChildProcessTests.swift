@@ -41,6 +41,16 @@ struct ChildProcessTests {
         #expect(throws: OutputSilence.TooLong.self) {
             try silence.check(at: start + .seconds(8.1))
         }
+        // A larger input takes longer: 20 MB a second.
+        let input = try TemporaryFiles.createUnnamed(in: folder.url.path)
+        defer { close(input) }
+        #expect(ftruncate(input, 60_000_000) == 0)
+        var longer = OutputSilence(of: input, inputs: [input, input], 2, from: start)
+        try longer.check(at: start)
+        try longer.check(at: start + .seconds(8))
+        #expect(throws: OutputSilence.TooLong.self) {
+            try longer.check(at: start + .seconds(8.1))
+        }
     }
 
     @Test func aSilentProgramIsEnded() throws {
