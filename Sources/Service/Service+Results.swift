@@ -5,10 +5,7 @@ import System
 
 extension Service {
     func stem(_ request: Request) throws -> Reply {
-        var job = try job(of: request)
-        let part = growingPart(of: job)
-        // The job may have ended since it was read.
-        if part == nil { job = try jobWithResults(of: request) }
+        let (job, part) = try jobWithStems(try job(of: request), for: request)
         let file = request.parameters["file"] ?? ""
         guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file)),
             let stem = job.stems.first(where: { $0.name == FilePath.stem(of: file) })
@@ -23,9 +20,13 @@ extension Service {
         return try reply(request, stem, of: job, format)
     }
 
-    /// The finished part of a running job; nil for other jobs, and before the first stems.
-    private func growingPart(of job: Job) -> GrowingStems.Part? {
-        job.stems.isEmpty ? nil : queue.growing(job)?.part
+    /// A running job that has stems, and their finished part; or a job with results, and no part.
+    private func jobWithStems(
+        _ job: Job, for request: Request
+    ) throws(Problem) -> (Job, GrowingStems.Part?) {
+        if !job.stems.isEmpty, let part = queue.growing(job)?.part { return (job, part) }
+        // The job may have ended since it was read.
+        return (try jobWithResults(of: request), nil)
     }
 
     /// A range of a stem of a running job, which ends where the finished part does.
@@ -198,13 +199,11 @@ extension Service {
     static let mostPoints = 50_000
 
     func peaks(_ request: Request) throws -> Reply {
-        var job = try job(of: request)
+        let known = try job(of: request)
         let points = try number(
             request, "points", in: 1...Service.mostPoints, "a whole number to \(Service.mostPoints)"
         )
-        let part = growingPart(of: job)
-        // The job may have ended since it was read.
-        if part == nil { job = try jobWithResults(of: request) }
+        let (job, part) = try jobWithStems(known, for: request)
         let range =
             try part.map { part throws(Problem) in
                 let rateHz = part.header.sampleRateHz
