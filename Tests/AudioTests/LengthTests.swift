@@ -321,10 +321,8 @@ struct LengthTests {
     func syncWordsTellCompressedSoundFromSamples(_ name: String, _ sync: UInt32) throws {
         var samples = [Int16](repeating: 257, count: 40_000)
         for (place, isCompressed) in [(1, false), (32_764, true)] {
-            for index in 0..<2 {
-                let half = UInt16(truncatingIfNeeded: sync >> (index == 0 ? 16 : 0))
-                samples[place + index] = Int16(bitPattern: half.byteSwapped)
-            }
+            samples[place] = Int16(truncatingIfNeeded: sync >> 16).byteSwapped
+            samples[place + 1] = Int16(truncatingIfNeeded: sync).byteSwapped
             let wav = Container.wav.file(samples, size: 80_000)
             let warning = try read(wav).warnings.first
             #expect(warning?.contains(name) ?? false == isCompressed, "\(warning ?? "none")")

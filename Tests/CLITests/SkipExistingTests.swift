@@ -7,6 +7,7 @@ import Tracks
 struct SkipExistingTests {
     private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
+    private static let demo = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
     /// Path of the record, with the checksum of `cross_first/a/drums.wav`.
     private static let record = "out/.swift-demucs/a.wav-18d5a1c6142e14dd/track.json"
 
@@ -76,10 +77,9 @@ struct SkipExistingTests {
         ("--two-stems=bass", "--other-method=none"),
     ])
     func optionsOfAnOptionSeparateAgain(option: String, more: String) throws {
-        let model = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
-        #expect(try isSkipped(option, model: model) == false)
-        #expect(try isSkipped(option, model: model))
-        #expect(try isSkipped(option, more, model: model) == false)
+        #expect(try isSkipped(option, model: Self.demo) == false)
+        #expect(try isSkipped(option, model: Self.demo))
+        #expect(try isSkipped(option, more, model: Self.demo) == false)
     }
 
     @Test func optionsThatKeepTheSamplesSkipTheTrack() throws {
@@ -192,14 +192,13 @@ struct SkipExistingTests {
         try removeRecords()
         let source = try Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav"))
         try folder.write(source, "a.wav")
-        let model = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
-        #expect(try isSkipped(format, model: model) == false)
+        #expect(try isSkipped(format, model: Self.demo) == false)
         try removeRecords()
-        #expect(try isSkipped(format, model: model))
+        #expect(try isSkipped(format, model: Self.demo))
         let stem = "out/demo/a/drums.\(format.dropFirst(2))"
         let whole = try folder.data(stem)
         try folder.write(whole.prefix(whole.count / 2), stem)
-        #expect(try isSkipped(format, model: model) == false)
+        #expect(try isSkipped(format, model: Self.demo) == false)
     }
 
     @Test func theOutputFolderMayBeMovedAndSpelledOtherwise() throws {
