@@ -252,8 +252,10 @@ package struct OpenedModel: Sendable {
         return (stored.shape, try checkpoints[0].floats(stored))
     }
 
-    /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
-    package var checksums: [String] { checkpoints.map { $0.sha256() } }
+    /// The SHA-256 of the first member's checkpoint, 64 hexadecimal digits.
+    ///
+    /// - Throws: `WeightsError` if the file has changed since it was opened.
+    package func checksum() throws(WeightsError) -> String { try checkpoints[0].sha256() }
 
     /// Whether this model, with those that follow it, may run in INT8 unasked.
     package var int8Support: Int8Support {

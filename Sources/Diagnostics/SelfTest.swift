@@ -80,7 +80,7 @@ package struct SelfTest {
     private static func fingerprint(of path: String) throws -> String {
         do {
             let file = try ReadFile(path)
-            return file.withBytes(0..<file.countBytes) { fnv1a($0) }.zeroPadded(16, radix: 16)
+            return try file.read(0..<file.countBytes) { fnv1a($0) }.zeroPadded(16, radix: 16)
         } catch {
             throw SelfTestError(description: "\(path): can't be read (\(error.problem))")
         }

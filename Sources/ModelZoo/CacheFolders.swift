@@ -53,7 +53,7 @@ package struct CacheFolders: Sendable {
     func snapshot(of repository: HubRepository) -> String? {
         let folder = "\(huggingFaceHub)/models--\(repository.namespace)--\(repository.repository)"
         guard let file = try? ReadFile("\(folder)/refs/main"),
-            let text = file.withBytes(
+            let text = try? file.read(
                 0..<min(file.countBytes, 128), { String(validating: $0, as: UTF8.self) })
         else { return nil }
         // A damaged file must not lead to another folder.

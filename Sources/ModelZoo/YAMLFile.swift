@@ -22,7 +22,7 @@ package struct YAMLFile {
             throw YAMLFileError.tooLong(
                 path: path, foundBytes: file.countBytes, limitBytes: sizeLimitBytes)
         }
-        let text = file.withBytes(0..<file.countBytes) { String(validating: $0, as: UTF8.self) }
+        let text = try file.read(0..<file.countBytes) { String(validating: $0, as: UTF8.self) }
         guard let text else {
             throw YAMLFileError.invalid(path: path, line: 1, problem: "the file is not UTF-8 text")
         }

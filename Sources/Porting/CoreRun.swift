@@ -67,7 +67,7 @@ package struct CoreRun {
 
     /// Removes outputs of another model or precision, then records this model and precision.
     private func claim(_ precision: Precision, _ cancellation: CancellationToken) throws {
-        let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
+        let record = Record(modelSha256: try model.checksum(), precision: precision.rawValue)
         let path = FilePath.joined(folder.path, Record.fileName)
         if JSONText.read(path) == record { return }
         for index in 0..<description.chunk.count {

@@ -19,6 +19,7 @@ struct NPY {
     /// The bytes of the elements.
     private let byteRange: Range<Int>
     private let file: FileBytes
+    private let path: String
 
     /// Supported values of 'descr' without the order of the bytes.
     private static let elements: [String: ElementType] = [
@@ -59,8 +60,8 @@ struct NPY {
     /// Reads and checks the header of an array in a part of a file.
     init(_ file: FileBytes, _ part: Range<Int>, path: String) throws(PortingError) {
         func failure(_ problem: String) -> PortingError { .damaged(path, problem) }
-        self.file = file
-        let start = file.withBytes(part.prefix(12)) { [UInt8]($0) }
+        (self.file, self.path) = (file, path)
+        let start = try file.read(part.prefix(12), of: path) { [UInt8]($0) }
         guard start.count >= 10, start.starts(with: NPY.magic) else {
             throw failure("it doesn't begin like an .npy file")
         }
@@ -76,10 +77,11 @@ struct NPY {
             throw failure(
                 "it states a header of \(length) bytes, where at most \(limit) are possible")
         }
-        let header = file.withBytes(part.lowerBound + prefix..<part.lowerBound + prefix + length) {
+        let first = part.lowerBound + prefix + length
+        let header = try file.read(first - length..<first, of: path) {
             String(decoding: $0, as: UTF8.self)
         }
-        byteRange = part.lowerBound + prefix + length..<part.upperBound
+        byteRange = first..<part.upperBound
         let descr = NPY.value(of: "descr", in: header) ?? "unknown"
         guard let order = descr.first, "<>|=".contains(order),
             let element = NPY.elements[String(descr.dropFirst())]
@@ -120,9 +122,10 @@ struct NPY {
     /// The array as a tensor with a name.
     ///
     /// - Parameter shape: the file's shape; leading dimensions of one may differ.
-    func tensor(_ name: String, shape: [Int]) -> NamedTensor {
+    /// - Throws: ``PortingError`` if the file has changed since it was opened.
+    func tensor(_ name: String, shape: [Int]) throws(PortingError) -> NamedTensor {
         let count = shape.reduce(1, *)
-        let values = file.withBytes(byteRange) { bytes in
+        let values = try file.read(byteRange, of: path) { bytes in
             guard isBigEndian else { return TensorFile.widened(bytes, element, count) }
             var swapped = [UInt8](bytes)
             let size = element.bits / 8

@@ -55,8 +55,6 @@ extension OpenedModel {
         }
     }
 
-    package var checksum: String { checksums[0] }
-
     /// Checks that chunks were prepared for a model of this kind.
     ///
     /// - Throws: ``PortingError`` for the first property that differs.

@@ -92,7 +92,7 @@ package struct TensorCollection {
             return NamedTensor(name, stored.shape, try TensorFile.floats(checkpoint, stored))
         case .npy, .packed:
             let array = try array(name)
-            return array.tensor(name, shape: array.shape)
+            return try array.tensor(name, shape: array.shape)
         case .raw(let path, let description):
             return try raw(name, path, description, like: other)
         case .sound(let path):

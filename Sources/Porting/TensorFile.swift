@@ -63,7 +63,7 @@ package enum TensorFile {
         case "npy":
             let array = try NPY(path, expected: expected)
             try check(array.shape, array.element)
-            tensor = array.tensor(name, shape: shape)
+            tensor = try array.tensor(name, shape: shape)
         case "safetensors":
             let checkpoint = try open(path)
             guard let stored = checkpoint.tensor(named: name) else {
@@ -97,7 +97,7 @@ package enum TensorFile {
                 problem: "has \(file.countBytes) bytes, expected \(count * element.bytes): "
                     + expected + (other.map { "; it would fit \($0.rawValue)" } ?? ""))
         }
-        return file.withBytes(0..<file.countBytes) { widened($0, element.stored, count) }
+        return try file.read(0..<file.countBytes, of: path) { widened($0, element.stored, count) }
     }
 
     static func open(_ path: String) throws(PortingError) -> Checkpoint {
@@ -117,15 +117,15 @@ package enum TensorFile {
     ) throws(PortingError) -> [Float] {
         do {
             guard stored.elementType == .float64 else { return try checkpoint.floats(stored) }
-            let floats = checkpoint.withBytes(of: stored) { widened($0, .float64, stored.count) }
-            try checkpoint.checkUnchanged()
-            return floats
-        } catch {
+            return try checkpoint.read(stored) { widened($0, .float64, stored.count) }
+        } catch .notFloats {
             throw .unusable(
                 path: checkpoint.path,
                 problem:
                     "has \(stored.name.quoted) as \(stored.elementType.rawValue), which can't be "
                     + "compared; write F32, F16, BF16 or F64")
+        } catch {
+            throw .unusable(path: checkpoint.path, problem: error.problem)
         }
     }
 
@@ -162,4 +162,17 @@ package enum TensorFile {
 extension [Int] {
     /// A shape without leading dimensions of one.
     var unbatched: ArraySlice<Int> { drop { $0 == 1 } }
+}
+
+extension FileBytes {
+    /// ``read(_:_:)`` with the error of the file at `path`.
+    func read<Result>(
+        _ range: Range<Int>, of path: String, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(PortingError) -> Result {
+        do {
+            return try read(range, body)
+        } catch {
+            throw .unusable(path: path, problem: error.problem)
+        }
+    }
 }

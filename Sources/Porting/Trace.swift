@@ -139,7 +139,9 @@ package struct Trace {
         _ patterns: [NamePattern], of model: OpenedModel, on backend: Backend, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
-        var metadata = ["source": origin, "model": model.name, "model_sha256": model.checksum]
+        var metadata = [
+            "source": origin, "model": model.name, "model_sha256": try model.checksum(),
+        ]
         if !edits.isEmpty { metadata["edits"] = edits.map(\.text).joined(separator: " ") }
         let writer = try TraceWriter(path, metadata: metadata)
         try run(

@@ -63,7 +63,7 @@ package struct ModelQuantization {
         self.description = description
         origin = [
             "source": .string(FilePath.name(of: checkpoint.path)),
-            "source_sha256": .string(checkpoint.sha256()), "calibration": .object(calibration),
+            "source_sha256": .string(try checkpoint.sha256()), "calibration": .object(calibration),
         ]
     }
 

@@ -112,7 +112,7 @@ package struct Checkpoint: Sendable {
     }
 
     /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.
-    package func checkUnchanged() throws(WeightsError) {
+    func checkUnchanged() throws(WeightsError) {
         for file in files { try file.checkUnchanged() }
     }
 
@@ -161,19 +161,28 @@ package struct Checkpoint: Sendable {
             throw .notFloats(
                 path: path, tensor: tensor.name, found: tensor.elementType)
         }
-        let floats = withBytes(of: tensor) { bytes in
+        return try read(tensor) { bytes in
             [Float](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
                 let output = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.count])
                 Widening.widen(bytes, of: tensor.elementType, into: output)
                 initialized = tensor.count
             }
         }
-        try checkUnchanged()
-        return floats
     }
 
-    /// Calls `body` with the raw bytes of a tensor of this checkpoint, row-major and little-endian.
-    package func withBytes<Result, Failure: Error>(
+    /// What `body` makes of the raw bytes of a tensor of this checkpoint, row-major and little-endian.
+    ///
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.
+    package func read<Result>(
+        _ tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(WeightsError) -> Result {
+        let result = withBytes(of: tensor, body)
+        try checkUnchanged()
+        return result
+    }
+
+    /// The same without a look at what could be read: for readers that call ``checkUnchanged()`` at their end.
+    func withBytes<Result, Failure: Error>(
         of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         defer {

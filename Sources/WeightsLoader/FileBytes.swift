@@ -9,8 +9,20 @@ package class FileBytes: @unchecked Sendable {
 
     package final var countBytes: Int { bytes.count }
 
-    /// Calls `body` with the bytes of `range`, which must lie within the file.
-    package final func withBytes<Result, Failure: Error>(
+    /// What `body` makes of the bytes of `range`, which must lie within the file.
+    ///
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if they can't be read, or if the file has
+    ///   changed since it was opened.
+    package final func read<Result>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(WeightsError) -> Result {
+        let result = withBytes(range, body)
+        try checkUnchanged()
+        return result
+    }
+
+    /// The same without a look at what could be read: for readers that call ``checkUnchanged()`` at their end.
+    final func withBytes<Result, Failure: Error>(
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
@@ -24,8 +36,9 @@ package class FileBytes: @unchecked Sendable {
 
     func endUse() {}
 
-    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if the file has changed since it was opened.
-    package func checkUnchanged() throws(WeightsError) {}
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if bytes could not be read, or if the file has
+    ///   changed since it was opened.
+    func checkUnchanged() throws(WeightsError) {}
 
     /// Tells the file that `range` will hardly be read again.
     func release(_ range: Range<Int>) {}

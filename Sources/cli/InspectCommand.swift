@@ -30,9 +30,9 @@ struct InspectCommand {
     /// The YAML file that has the arguments; nil if they are stored or inferred.
     private let configurationPath: String?
 
-    private init(checkpoint: Checkpoint) {
+    private init(checkpoint: Checkpoint) throws {
         self.checkpoint = checkpoint
-        checksum = checkpoint.sha256()
+        checksum = try checkpoint.sha256()
         let file = Result {
             try ModelFiles(checkpoint: checkpoint.path).configuration(of: checkpoint)
         }

@@ -54,10 +54,11 @@ struct PortingCall {
     ) throws -> LayerJudge? {
         guard arguments.has(.name) else { return nil }
         let model = try model(needsCore: false)
-        if let traced = trace.model, traced.checksum != model.checksum {
+        let checksum = try model.checksum()
+        if let traced = trace.model, traced.checksum != checksum {
             throw PortingError.modelDiffers(
                 path: trace.path, prepared: "a model with the SHA-256 \(traced.checksum)",
-                found: model.checksum)
+                found: checksum)
         }
         return try LayerJudge(
             model, threads: threads, precision: precision.precision(for: model.int8Support),

@@ -61,6 +61,29 @@ import Tracks
         }
     }
 
+    /// Where the file is cut after it was opened, there are no zeros.
+    @Test func arraysOfAnArchiveAreReadWhenTheyAreAskedFor() throws {
+        let arrays = [3, 200_000].map { count in
+            NamedTensor("of \(count)", [count], (0..<count).map { Float($0) })
+        }
+        var archive = ZipEntries([])
+        for array in arrays {
+            let file = folder.path("a.npy")
+            try TensorFile.write(array, to: file, TensorEncoding(.npy, .float32))
+            archive.list.append(("\(array.name).npy", [UInt8](try folder.data("a.npy"))))
+        }
+        let path = try folder.write(Data(archive.archive), "arrays.npz")
+        let (whole, cut) = (try TensorCollection(path), try TensorCollection(path))
+        for array in arrays {
+            #expect(try whole.tensor(array.name, like: whole).values == array.values)
+        }
+        #expect(truncate(path, 600_000) == 0)
+        for array in arrays {
+            let error = #expect(throws: PortingError.self) { try cut.tensor(array.name, like: cut) }
+            #expect(error?.description.contains("npy: can't be read: it ") == true)
+        }
+    }
+
     @Test func arraysOfOtherOrdersTypesAndVersionsAreRead() throws {
         func file<Value: BitwiseCopyable>(
             _ version: UInt8, _ descr: String, isFortran: Bool = false, _ values: [Value]

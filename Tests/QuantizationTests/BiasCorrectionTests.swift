@@ -90,7 +90,7 @@ struct BiasCorrectionTests {
             let found = try floats(name, of: file)
             let weights = try floats(layer.tensor, of: source)
             let scales = try floats(layer.tensor + ".scale", of: file)
-            let quantized = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
+            let quantized = try file.read(stored) { $0.map { Int8(bitPattern: $0) } }
             let moments = product.moments
             for channel in bias.indices {
                 let shift = (0..<inputs).reduce(0.0) {

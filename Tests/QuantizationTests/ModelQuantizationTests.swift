@@ -102,7 +102,7 @@ import WeightsLoader
             }
             #expect(stored.elementType == .int8, "\(tensor.name)")
             let weights = try weights(
-                tensor.name, shape: tensor.shape, file.withBytes(of: stored) { Array($0) }, in: file
+                tensor.name, shape: tensor.shape, try file.read(stored) { Array($0) }, in: file
             )
             // Rounding to nearest gives an SNR of about 40 dB; GPTQ's weights, which compensate for
             // each other's errors, a lower one.
@@ -120,7 +120,7 @@ import WeightsLoader
     /// sums in float32.
     @Test func int8WeightsRunLikeTheFloatsThatTheyStandFor() throws {
         let (file, _, _) = try quantized(try base())
-        var widened = RawCheckpoint(file)
+        var widened = try RawCheckpoint(file)
         widened.metadata["quantization"] = nil
         for tensor in widened.tensors where tensor.type == .int8 {
             let values = try weights(
@@ -195,13 +195,13 @@ import WeightsLoader
 
     /// The same file with weights rounded to nearest.
     private func nearest(to file: Checkpoint, of source: Checkpoint) throws -> Checkpoint {
-        var raw = RawCheckpoint(file)
+        var raw = try RawCheckpoint(file)
         for tensor in raw.tensors {
             guard let original = source.tensor(named: tensor.name) else { continue }
             guard tensor.type == .int8 else {
                 raw[tensor.name] = .init(
                     name: tensor.name, type: original.elementType, shape: tensor.shape,
-                    bytes: source.withBytes(of: original) { Array($0) })
+                    bytes: try source.read(original) { Array($0) })
                 continue
             }
             let quantizer = Quantizer(
@@ -219,7 +219,7 @@ import WeightsLoader
     @Test func aFileWithAnotherPlanRunsByItsOwn() throws {
         let source = try base()
         let file = try quantized(source).file
-        var raw = RawCheckpoint(file)
+        var raw = try RawCheckpoint(file)
         raw.metadata["quantization"] = raw.metadata["quantization"]?
             .replacing("\"int8\"", with: "\"int8-weights\"")
         let mixed = try stems(raw.open(), .int8)
@@ -259,7 +259,7 @@ import WeightsLoader
     private func expect(
         _ isExpected: (WeightsError) -> Bool, after change: (inout RawCheckpoint) throws -> Void
     ) throws {
-        var raw = RawCheckpoint(try quantized(try base()).file)
+        var raw = try RawCheckpoint(quantized(try base()).file)
         try change(&raw)
         let changed = try raw.open()
         let error = #expect(throws: WeightsError.self) {

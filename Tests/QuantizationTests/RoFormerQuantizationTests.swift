@@ -95,7 +95,7 @@ import WeightsLoader
     @Test func int8GatesAreRefused() throws {
         let folder = TemporaryFolder()
         let name = "layers.0.0.layers.0.0.to_gates.weight"
-        var raw = RawCheckpoint(try quantized("bands", in: folder).file)
+        var raw = try RawCheckpoint(quantized("bands", in: folder).file)
         var gates = try #require(raw[name])
         gates.type = .int8
         gates.bytes = Array(repeating: 1, count: gates.shape.reduce(1, *))

@@ -52,7 +52,7 @@ import WeightsLoader
     /// Lightning puts a prefix before all names.
     @Test func aPrefixOfAllTensorsIsRemoved() throws {
         let whole = try Checkpoint.open(path("target"))
-        var raw = RawCheckpoint(whole)
+        var raw = try RawCheckpoint(whole)
         for index in raw.tensors.indices {
             raw.tensors[index].name = "model." + raw.tensors[index].name
         }

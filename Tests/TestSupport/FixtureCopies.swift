@@ -52,7 +52,7 @@ enum FixtureCopies {
         if made.contains(relative) { return true }
         guard relative.hasSuffix(".safetensors") else { return false }
         let checkpoint = try Checkpoint.open(sources.appendingPathComponent(relative).path)
-        var file = RawCheckpoint(checkpoint)
+        var file = try RawCheckpoint(checkpoint)
         guard let drawn = file.metadata.removeValue(forKey: "drawn") else { return false }
         guard let seed = file.metadata["seed"].flatMap({ UInt64($0) }) else {
             throw FixtureError(text: "\(relative) has drawn tensors but no seed")

@@ -34,12 +34,12 @@ package struct RawCheckpoint {
         self.tensors = tensors
     }
 
-    package init(_ checkpoint: Checkpoint) {
+    package init(_ checkpoint: Checkpoint) throws {
         metadata = checkpoint.metadata
-        tensors = checkpoint.tensors.map { tensor in
+        tensors = try checkpoint.tensors.map { tensor in
             Tensor(
                 name: tensor.name, type: tensor.elementType, shape: tensor.shape,
-                bytes: checkpoint.withBytes(of: tensor) { [UInt8]($0) })
+                bytes: try checkpoint.read(tensor) { [UInt8]($0) })
         }
     }
 

@@ -91,7 +91,7 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
     private func readEverything(_ checkpoint: Checkpoint) throws {
         for name in checkpoint.submodels { _ = try checkpoint.submodel(name) }
         for tensor in checkpoint.tensors {
-            let bytes = checkpoint.withBytes(of: tensor) { $0.count }
+            let bytes = try checkpoint.read(tensor) { $0.count }
             precondition(bytes == tensor.countBytes || tensor.elementType.bits < 8)
             if tensor.elementType.widensToFloat32 {
                 let values = try checkpoint.floats(tensor)

@@ -133,8 +133,8 @@ struct FormatTests {
             let view = try #require(checkpoint.tensor(named: tensor.name))
             #expect(view.shape == tensor.shape && view.elementType == tensor.elementType)
             #expect(
-                checkpoint.withBytes(of: view) { Array($0) }
-                    == expected.withBytes(of: tensor) { Array($0) }, "\(tensor.name)")
+                try checkpoint.read(view) { Array($0) }
+                    == expected.read(tensor) { Array($0) }, "\(tensor.name)")
         }
     }
 

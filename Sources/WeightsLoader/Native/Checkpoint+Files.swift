@@ -31,9 +31,11 @@ extension Checkpoint {
     }
 
     /// The SHA-256 of the checkpoint's own file, 64 hexadecimal digits.
-    package func sha256() -> String {
+    ///
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if the file has changed since it was opened.
+    package func sha256() throws(WeightsError) -> String {
         var digest = SHA256()
-        files[0].withBytes(0..<files[0].countBytes) { digest.update($0) }
+        try files[0].read(0..<files[0].countBytes) { digest.update($0) }
         return digest.hexadecimal
     }
 }

@@ -116,7 +116,7 @@ package final class ReadFile: FileBytes, @unchecked Sendable {
         }
     }
 
-    override package func checkUnchanged() throws(WeightsError) {
+    override func checkUnchanged() throws(WeightsError) {
         if let failure = state.withLock({ $0.failure }) {
             throw .fileUnreadable(path: path, reason: failure)
         }

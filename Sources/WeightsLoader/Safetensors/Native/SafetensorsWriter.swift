@@ -129,9 +129,7 @@ package struct SafetensorsWriter {
         case .bytes(let bytes): return bytes
         }
         guard asFloat16, tensor.elementType != .float16 else {
-            let bytes = checkpoint.withBytes(of: tensor) { Array($0) }
-            try checkpoint.checkUnchanged()
-            return bytes
+            return try checkpoint.read(tensor) { Array($0) }
         }
         let floats = try checkpoint.floats(tensor)
         var bytes: [UInt8] = []
