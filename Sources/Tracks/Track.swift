@@ -89,9 +89,8 @@ package struct Track {
         let normalization = normalises ? statistics.normalization : .identity
         for (index, start) in starts.enumerated() {
             do { try cancellation.check() } catch { throw error.erased }
-            window.forget(before: start)
+            try window.skip(to: start)
             try window.fill(to: start + length)
-            window.forget(before: start)
             let piece = backend.keptTensor([channelCount, length])
             window.read(from: start, into: piece, by: normalization)
             try body(index, piece)

@@ -117,8 +117,7 @@ package final class TrackPipeline {
             }
             let needed = min(
                 givenSamples, passes.map { $0.firstNeededSample }.min() ?? givenSamples)
-            window.forget(before: needed)
-            // Nothing but for the first segment of a resumed separation: the window ends later.
+            // Passes over samples only before the first segment of a resumed separation.
             try window.skip(to: needed)
             while underWay.count < workers.capacity, let index = nextPass() {
                 try checkCancellation()

@@ -60,11 +60,12 @@ package struct TrackWindow {
         }
     }
 
-    /// Reads the track up to a position without keeping the samples before it.
+    /// Forgets the samples before a position within the track, and passes over those that aren't read yet.
     ///
     /// - Throws: the errors of ``fill(to:)``.
     mutating func skip(to position: Int) throws(AnyError) {
-        while end < position {
+        forget(before: position)
+        while end < min(position, sampleCount ?? end) {
             try fill(to: end + 1)
             forget(before: position)
         }
@@ -133,7 +134,7 @@ package struct TrackWindow {
         held[range.lowerBound - base..<range.upperBound - base]
     }
 
-    package mutating func forget(before position: Int) {
+    mutating func forget(before position: Int) {
         let count = min(position - base, held.sampleCount)
         guard count > 0 else { return }
         held.removeFirst(count)
