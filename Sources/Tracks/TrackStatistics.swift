@@ -34,15 +34,12 @@ package struct Normalization: Sendable {
 package struct TrackStatistics: Sendable {
     /// Samples of each channel so far.
     package private(set) var sampleCount = 0
-    /// The largest magnitude of all channels so far.
-    private(set) var peak: Float = 0
     private var runningMean = 0.0
     private var squaredDeviations = 0.0
 
     package init() {}
 
     package mutating func add(_ audio: PlanarAudio) {
-        peak = max(peak, audio.peak)
         let channelCount = Float(audio.channelCount)
         for index in 0..<audio.sampleCount {
             var sum: Float = 0
