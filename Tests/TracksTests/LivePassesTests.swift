@@ -233,7 +233,7 @@ struct LivePassesTests {
         arguments: [
             (-0.01, 0.5, nil), (0, 0, nil), (0, 0.049, nil), (1.5, 0.5, nil), (0.5, 0.5, 1.09),
             (0.5, 0.5, 2.01), (0, 2.01, nil), (1.41, 0.5, nil), (.nan, 0.5, nil),
-            (0, .infinity, nil),
+            (0, .infinity, nil), (0, -.infinity, nil), (0, -1e30, nil),
         ] as [(Double, Double, Double?)])
     func lengthsThatDoNotFitAreRefused(lookahead: Double, hop: Double, window: Double?) {
         #expect(throws: SeparationError.self) {

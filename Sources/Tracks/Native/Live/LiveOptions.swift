@@ -59,7 +59,7 @@ package struct LivePlan: Sendable, Equatable {
             "\(range) from 0 to \(longest)")
         let fade = min(Self.longestFadeSeconds, Self.fadeShare * hop)
         try SeparationError.require(
-            Int(fade * rate) >= 1 && hop <= longest, "hop", hop,
+            fade * rate >= 1 && hop <= longest, "hop", hop,
             "\(range) above \(1 / (Self.fadeShare * rate)), up to \(longest)")
         // Rounded to microseconds for the texts.
         let heard = ((lookahead + hop + fade) * 1e6).rounded() / 1e6
