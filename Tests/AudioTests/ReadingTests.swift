@@ -1,7 +1,9 @@
 import Audio
 import Foundation
+import Signal
 import TestSupport
 import Testing
+import Tracks
 
 /// Every container, intact and truncated.
 struct ReadingTests {
@@ -25,6 +27,26 @@ struct ReadingTests {
             let comparison = Comparison(actual: samples, expected: recording.tone(channel: channel))
             #expect(comparison.maxAbsolute <= step, "\(comparison)")
         }
+    }
+
+    /// The bits of WAVEFORMATEXTENSIBLE (`ksmedia.h`), the lowest first; what is above the head has no place in a mix.
+    @Test func eachBitOfTheMaskNamesASpeaker() throws {
+        let known: [Speaker] = [
+            .left, .right, .centre, .lowFrequency, .leftSurround, .rightSurround, .left, .right,
+            .backCentre, .leftSurround, .rightSurround,
+        ]
+        func speakers(_ mask: Int, channels: Int) throws -> [Speaker]? {
+            let samples = [Float](repeating: 0, count: 10 * channels)
+            let wav = WAVFile.bytes(float32: samples, channels: channels, rateHz: 8000, mask: mask)
+            return try AudioInput(path: folder.write(wav, "mask.wav")).reader().speakers
+        }
+        for bit in 0..<18 {
+            let expected = bit < known.count ? [known[bit]] : nil
+            #expect(try speakers(1 << bit, channels: 1) == expected, "bit \(bit)")
+        }
+        // Side speakers and those of the back in one file; another number of channels than bits.
+        #expect(try speakers(0x63F, channels: 8) == known[..<6] + Array(known[9...]))
+        #expect(try speakers(0x3, channels: 1) == nil)
     }
 
     @Test(arguments: [Recording.vorbis, .opus, .taggedMP3])

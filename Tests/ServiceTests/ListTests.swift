@@ -69,6 +69,24 @@ struct ListTests {
         #expect(try order(RunningService(after: first) { $0.jobs = 0 }) == [3, 2, 1])
     }
 
+    /// The end of the running job, and then one after the other, at the pace of the job that is done.
+    @Test func waitingJobsAreEstimatedByThoseThatAreDone() throws {
+        let gate = JobGate()
+        let service = try RunningService(clock: ManualClock(), gate: gate)
+        let elapsed = try ContinuousClock().measure {
+            _ = try service.doneJob(Sound.tone(seconds: 2))
+        }
+        gate.hold(before: 0)
+        let running = try service.job(Sound.tone(seconds: 0.5))
+        try service.waitUntilRunning(running)
+        let waiting = try [1, 0.25].map { try service.job(Sound.tone(seconds: $0)) }
+        service.advance(by: 3)
+        let left: [Double] = try waiting.map { try #require(try service.get($0)["seconds_left"]) }
+        #expect(left[0] > 0 && left[0] <= 0.75 * (elapsed / .seconds(1)))
+        #expect(abs(left[1] / left[0] - 1.75 / 1.5) < 1e-9)
+        gate.open()
+    }
+
     @Test func endedJobsAreRemovedTogether() throws {
         let gate = JobGate()
         let service = try RunningService(clock: ManualClock(), gate: gate)
