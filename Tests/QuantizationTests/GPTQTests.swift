@@ -47,8 +47,9 @@ struct GPTQTests {
     }
 
     /// Weights of independent inputs can't compensate for each other's errors.
-    @Test mutating func independentInputsAreRoundedToNearest() throws {
-        let (inner, columns) = (37, 5)
+    @Test(arguments: [1, 5, 15, 16, 17, 31, 32, 33])
+    mutating func independentInputsAreRoundedToNearest(columns: Int) throws {
+        let inner = 37
         let weights = noise(inner * columns)
         let scales = (0..<columns).map { 0.01 + 0.003 * Float($0) }
         let diagonal: [Float] = (0..<inner * inner).map { (index: Int) -> Float in
@@ -188,20 +189,32 @@ struct GPTQTests {
         #expect(means == [22, 22, 22])
     }
 
-    @Test mutating func rowsAreThinnedOutEvenly() throws {
+    /// Of each segment the rows at the smallest power of two of which at most eight are there; the moments add up.
+    @Test(arguments: [1, 7, 8, 9, 16, 17, 30])
+    func rowsAreThinnedOutEvenly(rows: Int) throws {
         let backend = try Backend(threads: 1)
         let observed = CalibratedLayer(
             tensor: "weight", shape: [1, 2], outputAxis: 0, rowsPerSegment: 8)
         let layer = Linear(
             weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: observed),
             bias: [0], inputs: 2, on: backend)
+        var step = 1
+        while (rows + step - 1) / step > 8 { step *= 2 }
+        var kept: [Float] = []
         for segment in 1...3 {
-            _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
+            let values = (0..<2 * rows).map { Float(segment * $0 % 23) }
+            _ = layer(backend.tensor([rows, 2], values), on: backend)
             let product = try #require(observed.products.first)
             product.endSegment(on: backend)
-            // Every fourth of 30 rows: 0, 4 … 28.
-            #expect(product.moments.count == 8 * segment)
-            #expect(product.moments.sums == [1, 1].map { Double(112 * segment) * $0 })
+            for row in stride(from: 0, to: rows, by: step) { kept += values[2 * row...2 * row + 1] }
+            let expected = squares(kept, inner: 2)
+            #expect(product.moments.count == kept.count / 2)
+            #expect(product.moments.squares[0] == expected[0])
+            #expect(product.moments.squares[2...] == expected[2...])
+            let sums = (0..<2).map { input in
+                stride(from: input, to: kept.count, by: 2).reduce(0) { $0 + Double(kept[$1]) }
+            }
+            #expect(product.moments.sums == sums)
         }
     }
 }

@@ -160,6 +160,30 @@ import WeightsLoader
         }
     }
 
+    /// The noise of the worst stem over the two segments of the calibration, in the precision that is asked for.
+    @Test(arguments: [Precision.int8, .float32])
+    func theFileStatesItsNoiseAndItsOrigin(precision: Precision) throws {
+        let source = try base()
+        let (file, _, model) = try quantized(source, precision: precision)
+        let count = try ModelDescription(of: source).configuration.trackRules.sources.count
+        let found = try [7, 8].map { try stems(file, precision, seed: $0) }
+        let reference = try [7, 8].map { try stems(source, .float32, seed: $0) }
+        let ratios = (0..<count).map { stem in
+            func both(_ stems: [[Float]]) -> [Float] {
+                stems.flatMap { $0[stem * $0.count / count..<(stem + 1) * $0.count / count] }
+            }
+            return Comparison(actual: both(found), expected: both(reference)).snrDecibels
+        }
+        // The file has its other weights in float16; those two precisions differ by 6 dB.
+        #expect(abs(model.snrDecibels - (ratios.min() ?? 0)) < 1.5)
+        let stated = (model.snrDecibels * 100).rounded() / 100
+        #expect(
+            try file.quantizationScheme()?.origin == [
+                "source": .string("base.safetensors"), "source_sha256": .string(source.sha256()),
+                "calibration": .object([:]), "snr_db": .number(stated),
+            ])
+    }
+
     /// GPTQ against rounding to nearest, on another signal than in the calibration.
     @Test func gptqErrsLessThanRoundingToNearest() throws {
         let source = try base()
