@@ -81,18 +81,21 @@ struct ResamplerTests {
         #expect(output.allSatisfy { abs($0 - 0.5) < 1e-6 })
     }
 
-    /// A stream of blocks of any length, even of one sample.
+    /// A stream of blocks of any length, even of one sample, for signals of any length.
     @Test(arguments: [(8_000, 44_100), (44_099, 44_100), (48_000, 44_100), (44_100, 44_100)])
     func blocksMakeTheWhole(oldHz: Int, newHz: Int) {
         var random = SplitMix64(seed: 3)
-        let signal = random.floats(5000)
         let resampler = Resampler(from: oldHz, to: newHz)
-        let whole = resampler.resample(signal)
-        for length in [1, 7, 333, 4999] {
+        for (count, length) in [
+            (5000, 1), (5000, 7), (5000, 333), (5000, 4999), (1, 1), (2, 1), (3, 2), (20, 7),
+        ] {
+            let signal = random.floats(count)
+            let whole = resampler.resample(signal)
+            #expect(whole.count == count * newHz / oldHz)
             var stream = ResamplingStream(resampler, channelCount: 2)
             var output = PlanarAudio(channelCount: 2, sampleRateHz: newHz)
-            for start in stride(from: 0, to: signal.count, by: length) {
-                let block = Array(signal[start..<min(start + length, signal.count)])
+            for start in stride(from: 0, to: count, by: length) {
+                let block = Array(signal[start..<min(start + length, count)])
                 output.append(
                     stream.append(
                         PlanarAudio(channels: [block, block.map { -$0 }], sampleRateHz: oldHz)))

@@ -77,6 +77,24 @@ struct STFTTests {
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
+    /// Each channel of each frame, for every number of both up to more than are transformed side by side.
+    @Test(arguments: [STFT.Framing.reflected, .hybridOld, .centred(hop: 4)])
+    func channelsAreTransformedAsIfTheyWereAlone(framing: STFT.Framing) {
+        var random = SplitMix64(seed: 11)
+        let stft = STFT(nfft: 16, framing: framing)
+        for samples in 40...200 {
+            let channels = (0..<3).map { _ in random.floats(samples) }
+            let together = stft.forward(
+                backend.tensor([3, samples], channels.flatMap { $0 }), on: backend
+            ).floats
+            for (channel, values) in channels.enumerated() {
+                let alone = stft.forward(backend.tensor([1, samples], values), on: backend).floats
+                let found = alone.indices.map { together[$0 / 2 * 6 + 2 * channel + $0 % 2] }
+                #expect(found == alone, "\(samples) samples, channel \(channel)")
+            }
+        }
+    }
+
     @Test
     func framesCountBegunHops() {
         let stft = STFT(nfft: 4096)
