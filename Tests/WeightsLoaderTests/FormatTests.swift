@@ -163,6 +163,15 @@ struct FormatTests {
         return try CraftedFile([UInt8](graph)).open().traits
     }
 
+    /// A dimension with a name, or with an empty one, in the place of a size.
+    @Test func dynamicSizesAreUnknown() throws {
+        let dynamic = try Self.traits([
+            (Data([0x0A, 3, 0x08, 0x90, 3]), Data([0x0A, 3, 0x12, 1, 0x73])),
+            (Data([0x0A, 2, 0x08, 64]), Data([0x0A, 2, 0x12, 0])),
+        ])
+        #expect(dynamic.segmentSamples == nil && dynamic.frequencies == nil)
+    }
+
     @Test func aGraphWithoutDilationsShowsThat() throws {
         // The attribute's name, the tag of an integer of its list, the integer.
         let dilations = [(Data("dilations@\u{02}".utf8), Data("dilations@\u{01}".utf8))]

@@ -225,6 +225,7 @@ struct GGMLAndONNXErrorTests {
         (10, field(5, [0]) + field(9, halves), halves),
         // Without `data_location`, `external_data` has no meaning.
         (10, field(13, field(1, Array("location".utf8))) + field(9, halves), halves),
+        (16, field(5, varint(0x3F80) + varint(0x4000)), [0x80, 0x3F, 0, 0x40]),
         (3, field(5, varint(-1) + varint(2)), [0xFF, 2]),
         (
             7, field(7, varint(-2) + varint(1)),

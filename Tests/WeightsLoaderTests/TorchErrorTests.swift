@@ -76,6 +76,7 @@ struct TorchErrorTests {
         ("two entries named", { $0.append($0[1]) }),
         ("big-endian", { $0[index($0, "byteorder")].content = Array("big".utf8) }),
         ("2 entries named data.pkl", { $0.append(("other/data.pkl", [])) }),
+        ("it is a TorchScript program", { $0.append(("views/constants.pkl", [])) }),
         (
             "\"whole\" takes 92 bytes, but its shape and dtype need 96",
             { $0[index($0, "data/0")].content.removeLast(4) }
@@ -129,6 +130,27 @@ struct TorchErrorTests {
     func damagedPicklesAreRefused(name: String, pickle: [UInt8], problem: String) throws {
         let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
         #expect(message.contains(problem), "\(message)")
+    }
+
+    /// The text from which Python before 3.12 makes a fraction again, as in the published checkpoints.
+    @Test(
+        arguments: [
+            ("39/5", 39, 5), ("10", 10, 1), ("-3/2", -3, 2), ("39/0", 0, 0), ("7.8", 0, 0),
+            ("", 0, 0), ("1/2/3", 0, 0), ("/2", 0, 0),
+        ])
+    func aFractionIsReadFromItsText(text: String, numerator: Int, denominator: Int) throws {
+        var entries = ZipEntries(try Self.bytes("views.th"))
+        let pickle = Self.index(entries.list, "data.pkl")
+        // Two numbers and their tuple become a text in a tuple.
+        let pair = try #require(
+            entries.list[pickle].content.firstRange(of: [0x4B, 39, 0x4B, 5, 0x86]))
+        entries.list[pickle].content.replaceSubrange(
+            pair, with: [0x58, UInt8(text.utf8.count), 0, 0, 0] + text.utf8 + [0x85])
+        let file = try CraftedFile(entries.archive)
+        let segment = try? file.open().modelArguments(ofClasses: ["demucs.htdemucs.HTDemucs"])
+            .keyword["segment"]
+        let fraction = ArgumentValue.fraction(numerator: numerator, denominator: denominator)
+        #expect(segment == (denominator > 0 ? fraction : nil))
     }
 
     @Test func callsInAPickleAreNotExecuted() throws {
