@@ -54,6 +54,16 @@ struct PositionNetwork {
     }
 }
 
+/// A family without shifts, whose chunks overlap.
+func chunkRules(
+    _ overlapCount: Int, samples: Int, rateHz: Int = 100, normalises: Bool = false
+) -> TrackRules {
+    TrackRules(
+        sources: ["mine", "source 1"], audioChannels: 2, sampleRateHz: rateHz,
+        segmentSamples: samples, longestSegmentSamples: 900, normalises: normalises,
+        cutting: .chunks(overlapCount: overlapCount))
+}
+
 /// `[channel][sample]` of a golden track.
 func track(_ name: String, in fixture: Fixture) throws -> [[Float]] {
     let shape = try fixture.shape("mix.\(name)")
@@ -70,12 +80,13 @@ func constant(_ value: Float, samples: Int) -> [[Float]] {
 ///
 /// - Parameter read: called with the samples of each block.
 func shortBlockReader(
-    _ channels: [[Float]], read: @escaping (_ sampleCount: Int) -> Void = { _ in }
+    _ channels: [[Float]], blockSamples: Int = 77,
+    read: @escaping (_ sampleCount: Int) -> Void = { _ in }
 ) -> RangeReader {
     let audio = PlanarAudio(channels: channels, sampleRateHz: 100)
     return RangeReader(
         channelCount: channels.count, sampleRateHz: 100, sampleCount: audio.sampleCount,
-        blockSamples: 77
+        blockSamples: blockSamples
     ) { range in
         read(range.count)
         return audio[range]

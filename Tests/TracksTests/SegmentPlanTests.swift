@@ -111,10 +111,7 @@ struct SegmentPlanTests {
     /// A fade takes a tenth of a chunk, and each chunk begins after the one before.
     @Test(arguments: [(3, 16), (16, 16), (17, 17), (40, 40)])
     func chunksHaveALeastLength(overlapCount: Int, least: Int) throws {
-        let rules = TrackRules(
-            sources: ["mine"], audioChannels: 2, sampleRateHz: 1_024, segmentSamples: 900,
-            longestSegmentSamples: 900, normalises: false,
-            cutting: .chunks(overlapCount: overlapCount))
+        let rules = chunkRules(overlapCount, samples: 900, rateHz: 1_024)
         func plan(_ samples: Int) throws -> SegmentPlan {
             try SegmentPlan(
                 rules, options: .init(segmentSeconds: Double(samples) / 1_024), trackSamples: 5_000)

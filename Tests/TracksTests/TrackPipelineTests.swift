@@ -1,5 +1,4 @@
 import Foundation
-import Networks
 import Signal
 import System
 import TestSupport
@@ -127,9 +126,7 @@ struct TrackPipelineTests {
             (0..<2003).map { index in Float(index * step % 1009) / 500 - 1 }
         }
         // A member of another family, which has no shifts, shares a stem.
-        let chunks = TrackRules(
-            sources: ["mine", "source 1"], audioChannels: 2, sampleRateHz: 100, segmentSamples: 90,
-            longestSegmentSamples: 900, normalises: false, cutting: .chunks(overlapCount: 3))
+        let chunks = chunkRules(3, samples: 90)
         let others = options.shifts > 1 ? [] : [Bag.Member(chunks, weights: [1, 2])]
         let bag = try Bag(
             [
