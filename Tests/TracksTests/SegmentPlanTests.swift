@@ -50,16 +50,6 @@ struct SegmentPlanTests {
         #expect(weights == [third, twoThirds, 1, twoThirds, third])
     }
 
-    @Test func segmentsStartAtEveryStrideBelowTheEnd() throws {
-        let plan = try plan(.init(overlap: 0.25), PositionNetwork.configuration())
-        #expect(plan.strideSamples == 150)
-        #expect(plan.segmentCount(forTrackSamples: 1) == 1)
-        #expect(plan.segmentCount(forTrackSamples: 150) == 1)
-        // A second segment starts at 150, although the first one ends at 200.
-        #expect(plan.segmentCount(forTrackSamples: 151) == 2)
-        #expect(plan.segmentCount(forTrackSamples: 450) == 3)
-    }
-
     @Test func segmentSecondsMayHaveDecimals() throws {
         let plan = try plan(.init(segmentSeconds: 3.3))
         #expect(plan.segmentSamples == 145_530)

@@ -210,21 +210,6 @@ struct TrackPipelineTests {
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
     }
 
-    /// A network that returns its input doesn't change the track, whatever the blocks' boundaries:
-    /// up to float32's rounding of x − mean, ÷ scale, × weight, ÷ weights, × scale, + mean.
-    @Test(arguments: [
-        SeparationOptions(shifts: 0), SeparationOptions(shifts: 0, overlap: 0.9),
-        SeparationOptions(shifts: 2, seed: 8, segmentSeconds: 0.37),
-    ])
-    func seamsDoNotShow(options: SeparationOptions) throws {
-        let track = try track("stereo", in: fixture)
-        let stems = try separate(track, options: options) { mix in
-            network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
-        }
-        let comparison = Comparison(actual: stems, expected: (track + track).flatMap { $0 })
-        #expect(comparison.snrDecibels >= 130, "\(comparison)")
-    }
-
     @Test func silenceStaysExactlyZeroThroughANetworkWithoutOffset() throws {
         let stems = try separate(
             constant(0, samples: 777), options: .init(shifts: 2, seed: 4)
