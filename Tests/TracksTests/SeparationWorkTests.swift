@@ -31,17 +31,17 @@ struct SeparationWorkTests {
             SeparationOptions(shifts: 0, overlap: 0, segmentSeconds: 1.3),
         ])
     func theCountIsThatOfTheNetworks(trackSamples: Int, options: SeparationOptions) throws {
-        let configuration = try PositionNetwork.configuration()
-        let weights = [[1.0, 1], [0.5, 1], [0, 1]]
-        let bag = Bag(weights.map { Bag.Member(configuration.trackRules, weights: $0) })
+        let chunks = [2, 4].map { chunkRules($0, samples: 200) }
+        let families = try [PositionNetwork.configuration().trackRules] + chunks
         // The third member has no part in the first stem, and does not run for it.
-        for (stems, members) in [([0, 1], 3), ([0], 2)] {
-            let bag = bag.giving(stems)
+        for (rules, (stems, members)) in families.flatMap({ [($0, ([0, 1], 3)), ($0, ([0], 2))] }) {
+            let weights = [[1.0, 1], [0.5, 1], [0, 1]]
+            let bag = Bag(weights.map { Bag.Member(rules, weights: $0) }, stems: stems)
             let counted = try bag.work(options, trackSamples: trackSamples)
             let measured = try measuredWork(bag, options, trackSamples: trackSamples)
             #expect(counted.segments == measured.segments, "\(members) members")
             #expect(counted.samples == measured.samples, "\(members) members")
-            let one = try Bag(configuration.trackRules).work(options, trackSamples: trackSamples)
+            let one = try Bag(rules).work(options, trackSamples: trackSamples)
             #expect(counted.segments == members * one.segments)
         }
     }
