@@ -73,6 +73,8 @@ struct LivePassesTests {
         for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
             passes.append(track[start..<min(start + blockSamples, track.sampleCount)])
             try drain()
+            // A window, what is not taken yet, and the look-ahead.
+            #expect(try heldSamples(passes) <= 150 + 100 + blockSamples)
         }
         passes.endTrack()
         try drain()

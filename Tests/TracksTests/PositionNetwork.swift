@@ -104,12 +104,21 @@ func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Tr
         ranges: open ?? { shortBlockReader(track) })
 }
 
+/// The samples of the track that a separation holds.
+func heldSamples(_ separation: Any) throws -> Int {
+    let held = Mirror(reflecting: separation).descendant("window", "held")
+    return try #require(held as? PlanarAudio).sampleCount
+}
+
 /// Runs the pipeline.
+///
+/// - Parameter watch: called with each progress.
 func separate(
     _ track: Track, bag: Bag? = nil, options: SeparationOptions,
     startingAt start: Int = 0, workers: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
+    watch: (TrackPipeline) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor, sink: (StemBlock) throws -> Void
 ) throws {
     var random = PythonRandom(seed: options.seed ?? 0)
@@ -118,7 +127,10 @@ func separate(
         random: &random, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
         cancellation: cancellation, startingAt: start)
-    while let block = try pipeline.next(progress: progress) { try sink(block) }
+    while let block = try pipeline.next(progress: {
+        watch(pipeline)
+        progress($0)
+    }) { try sink(block) }
 }
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.

@@ -161,25 +161,6 @@ struct TrackPipelineTests {
         }
     }
 
-    @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
-        let options = SeparationOptions(shifts: 3, seed: 11)
-        let plan = try SegmentPlan(
-            PositionNetwork.configuration().trackRules, options: options, trackSamples: 2000)
-        var segmentsDone = 0
-        var samplesOut = 0
-        try separate(
-            measured(constant(0.1, samples: 2000)), options: options,
-            progress: { segmentsDone = $0.segmentsDone }, network: network.callAsFunction,
-            sink: { block in
-                samplesOut += block.stems.sampleCount
-                #expect(block.stems.channels[3].count == block.mixture.sampleCount)
-                #expect(block.stems.sampleCount <= plan.strideSamples + 50)
-                // Passes are at most half a second (50 samples) behind their segments.
-                #expect(samplesOut >= min(2000, segmentsDone / 3 * plan.strideSamples - 50))
-            })
-        #expect(samplesOut == 2000)
-    }
-
     /// Segments of any length leave in blocks that fit into the cache; the blocks' boundaries
     /// change no sample.
     @Test(arguments: [true, false])
@@ -309,15 +290,21 @@ struct TrackPipelineTests {
                 most = max(most, samplesIn - samplesOut)
             }
         }
-        // The first pass reads the whole track.
-        most = 0
-        try separate(watched, options: options, workers: workers, network: network.callAsFunction) {
-            #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
-            samplesOut += $0.mixture.sampleCount
+        for start in [0, 19_000] {
+            // The first pass reads the whole track.
+            (most, samplesOut) = (0, start)
+            try separate(
+                watched, options: options, startingAt: start, workers: workers,
+                watch: { most = max(most, (try? heldSamples($0)) ?? .max) },
+                network: network.callAsFunction,
+                sink: {
+                    #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+                    samplesOut += $0.mixture.sampleCount
+                })
+            #expect(samplesOut == 20_000)
+            let segments = (workers + 1) * configuration.segmentSamples
+            #expect(most <= segments + configuration.trackRules.maximumShiftSamples + 77)
         }
-        #expect(samplesOut == 20_000)
-        let segments = (workers + 2) * configuration.segmentSamples
-        #expect(most <= segments + configuration.trackRules.maximumShiftSamples + 77)
     }
 
     @Test(arguments: [499, 501, 700])
