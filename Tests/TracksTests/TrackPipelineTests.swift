@@ -1,5 +1,6 @@
 import Foundation
 import Signal
+import Synchronization
 import System
 import TestSupport
 import Testing
@@ -228,18 +229,32 @@ struct TrackPipelineTests {
         #expect(begun == ended && Set(begun).count == 12)
     }
 
-    @Test func cancellationStopsBeforeTheNextSegment() throws {
+    /// The track has four segments: a cancellation counts even in the last one.
+    @Test(arguments: 1...4) func cancellationStopsBeforeTheNextSegment(last: Int) throws {
         let cancellation = CancellationToken()
         let segments = Counter()
         #expect(throws: CancellationError.self) {
             _ = try separate(
                 track("stereo", in: fixture), options: .init(shifts: 0), cancellation: cancellation
             ) { mix in
-                if segments.next() == 2 { cancellation.cancel() }
+                if segments.next() == last { cancellation.cancel() }
                 return network(mix)
             }
         }
-        #expect(segments.next() == 3)
+        #expect(segments.next() == last + 1)
+    }
+
+    /// Of four segments, the begins and the ends are reported after a first report.
+    @Test(arguments: 1...9) func nothingIsReportedAfterACancellation(last: Int) throws {
+        let cancellation = CancellationToken()
+        let reports = Counter()
+        #expect(throws: CancellationError.self) {
+            _ = try separate(
+                track("stereo", in: fixture), options: .init(shifts: 0), cancellation: cancellation,
+                progress: { _ in if reports.next() == last { cancellation.cancel() } },
+                network: network.callAsFunction)
+        }
+        #expect(reports.next() == last + 1)
     }
 
     /// Workers finish in any order; their results are summed in the segments' order.
@@ -260,14 +275,21 @@ struct TrackPipelineTests {
     func aNetworkThatFailsEndsTheWork(workers: Int) throws {
         struct Failure: Error {}
         let segments = Counter()
+        let running = Atomic(0)
         #expect(throws: Failure.self) {
             _ = try separate(
                 constant(0.5, samples: 5000), options: .init(shifts: 0), workers: workers
             ) { mix in
-                if segments.next() == 4 { throw Failure() }
+                running.add(1, ordering: .relaxed)
+                defer { running.subtract(1, ordering: .relaxed) }
+                let number = segments.next()
+                // One after the other ends, and others run while the fourth one fails.
+                Thread.sleep(forTimeInterval: 0.01 * Double(number))
+                if number == 4 { throw Failure() }
                 return network(mix)
             }
         }
+        #expect(running.load(ordering: .relaxed) == 0)
         // Segments under way were finished, and no more began.
         #expect(segments.next() <= 4 + workers + 2)
     }
