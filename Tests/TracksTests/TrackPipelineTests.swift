@@ -212,6 +212,10 @@ struct TrackPipelineTests {
         #expect(reports.allSatisfy { $0.segmentsTotal == 8 })
         #expect(reports.last?.audioSecondsDone == 5.31)
         #expect(reports.last?.audioSecondsTotal == 5.31)
+        let edges = [(0, 0), (3, 0), (0, 1), (1, 1), (1, 2)].map { done, total in
+            reports[0].with(segmentsDone: done, segmentsTotal: total).fractionCompleted
+        }
+        #expect(edges == [0, 0, 0, 1, 0.5])
     }
 
     @Test(arguments: [1, 2, 3])
