@@ -20,7 +20,7 @@ struct LivePassesTests {
             LiveOptions(lookaheadSeconds: 0.3, hopSeconds: 0.5, windowSeconds: 1.5), for: bag)
     }
 
-    /// Two stems like the mix.
+    /// Two stems like the mix; half of it for the second member.
     private func copies(_ pass: LivePass) -> [Tensor] {
         pass.mixes.map { copy($0.member, $0.mix) }
     }
@@ -28,7 +28,9 @@ struct LivePassesTests {
     private func copy(_ member: Int, _ mix: Tensor) -> Tensor {
         let output = backend.tensor([2, mix.shape[0], mix.shape[1]])
         for source in 0..<2 {
-            (output.pointer + source * mix.count).update(from: mix.pointer, count: mix.count)
+            for index in 0..<mix.count {
+                output.pointer[source * mix.count + index] = mix.pointer[index] / Float(member + 1)
+            }
         }
         return output
     }
@@ -36,12 +38,14 @@ struct LivePassesTests {
     /// The stems, the missing shares and the peaks of a track that arrives in blocks; the passes of
     /// `late` are given up.
     private func separated(
-        _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = [], by plan: LivePlan? = nil
+        _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = [], by plan: LivePlan? = nil,
+        bag: Bag? = nil
     ) throws -> (
         stems: PlanarAudio, mixture: PlanarAudio, missing: [Float], peaks: [Float], missed: Int
     ) {
         let plan = plan ?? self.plan
-        var passes = LivePasses(bag, plan)
+        var passes = LivePasses(bag ?? self.bag, plan)
+        var mixer = LiveMixer(channelCount: 2, sampleRateHz: 100)
         var result = (
             stems: PlanarAudio(channelCount: 4, sampleRateHz: 100),
             mixture: PlanarAudio(channelCount: 2, sampleRateHz: 100), missing: [Float](),
@@ -67,6 +71,14 @@ struct LivePassesTests {
                 for (sample, missing) in block.missing.enumerated() {
                     let stem = block.samples.stems.channels[index][sample]
                     #expect(row[sample] == stem + missing * 0.5 * track[sample])
+                }
+            }
+            let stems = block.samples.stems.channels
+            for (channel, row) in mixer.mix(block, gains: [0.5, 0.25]).channels.enumerated() {
+                for (sample, missing) in block.missing.enumerated() {
+                    let track = missing * block.samples.mixture.channels[channel][sample]
+                    let (one, two) = (stems[channel][sample], stems[2 + channel][sample])
+                    #expect(row[sample] == track + 0.5 * one + 0.25 * two)
                 }
             }
         }
@@ -142,20 +154,21 @@ struct LivePassesTests {
         #expect(taken.count > 150 && taken == expected)
     }
 
-    @Test func theProgressCountsTheNetworksOfATrackWithoutAnEnd() throws {
+    @Test(arguments: [(389, 6), (390, 7)])
+    func theProgressCountsTheNetworksOfATrackWithoutAnEnd(samples: Int, count: Int) throws {
         var passes = LivePasses(bag, plan)
-        passes.append(NoiseTrack.buffer(samples: 400, rateHz: 100))
+        passes.append(NoiseTrack.buffer(samples: samples, rateHz: 100))
         var reports: [SeparationProgress] = []
         while try passes.next(
             atMost: 400, by: { copy($0, $1) }, on: backend, cancellation: CancellationToken(),
             progress: { reports.append($0) }) != nil
         {}
         // A pass each half second, up to the last one whose look-ahead is there.
-        #expect(reports.map(\.segmentsDone) == (0..<7).flatMap { [$0, $0 + 1] })
-        #expect(reports.map(\.isBegin) == (0..<14).map { $0 % 2 == 0 })
+        #expect(reports.map(\.segmentsDone) == (0..<count).flatMap { [$0, $0 + 1] })
+        #expect(reports.map(\.isBegin) == (0..<2 * count).map { $0 % 2 == 0 })
         #expect(
             reports.filter(\.isBegin).map(\.segment?.offsetSamples)
-                == (0..<7).map { 50 * $0 })
+                == (0..<count).map { 50 * $0 })
         #expect(reports.allSatisfy { $0.segmentsTotal == 0 && $0.audioSecondsTotal == 0 })
     }
 
@@ -227,8 +240,22 @@ struct LivePassesTests {
         }
     }
 
-    @Test func theDelayIsTheLookaheadTheFadeAndTwoHops() {
+    @Test func theDelayIsTheLookaheadTheFadeAndTwoHops() throws {
         #expect(plan.delaySamples == 30 + 10 + 2 * 50)
+        let presets: [LiveOptions] = [.fast, .balanced, .best]
+        #expect(try presets.map { try LivePlan($0, for: bag).delaySamples } == [11, 22, 160])
+    }
+
+    @Test func aStemIsTheMeanOfItsNetworks() throws {
+        let track = NoiseTrack.buffer(samples: 400, rateHz: 100)
+        let rules = chunkRules(2, samples: 150)
+        let bag = Bag([[1, 3], [2, 1]].map { Bag.Member(rules, weights: $0) })
+        let plan = try LivePlan(.init(lookaheadSeconds: 0.3, hopSeconds: 0.5), for: bag)
+        let stems = try separated(track, blockSamples: 50, by: plan, bag: bag).stems.channels
+        for (row, share) in ([2 / 3, 2 / 3, 0.875, 0.875] as [Float]).enumerated() {
+            let expected = track.channels[row % 2].map { $0 * share }
+            #expect(Comparison(actual: stems[row], expected: expected).snrDecibels > 120)
+        }
     }
 
     @Test(
