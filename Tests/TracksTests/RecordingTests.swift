@@ -1,0 +1,83 @@
+import Foundation
+import Signal
+import System
+import TestSupport
+import Testing
+import Tracks
+
+/// Recordings before their separation, and signals after it.
+struct RecordingTests {
+    @Test(arguments: [1, 2], [1, 2, 3])
+    func onlyChannelsThatAreLeftOutGiveAWarning(modelChannels: Int, channels: Int) throws {
+        let audio = NoiseTrack.buffer(samples: 10, channels: channels)
+        let warning = AudioWarning.channelsLeftOut(path: "the audio", channelCount: 3, used: 2)
+        for downmix in Downmix.allCases {
+            let recording = try Recording(
+                channelCount: modelChannels, sampleRateHz: 1_600, downmix: downmix,
+                cancellation: CancellationToken(), open: { RangeReader(audio) })
+            let isCut = (modelChannels, channels, downmix) == (2, 3, .first)
+            #expect(recording.warnings == (isCut ? [warning] : []), "\(downmix)")
+        }
+    }
+
+    /// A spool takes and gives blocks of 16,384 samples; pieces and excerpts are at and beside them.
+    @Test(arguments: [16_383, 16_384, 16_385, 40_000])
+    func excerptsOfSpooledPiecesAreSlices(pieceSamples: Int) throws {
+        let audio = NoiseTrack.buffer(samples: 50_000, rateHz: 1_024)
+        let spool = try SampleSpool(
+            in: FilePath.temporaryFolder, channelCount: 2, sampleRateHz: 1_024)
+        for start in stride(from: 0, to: 50_000, by: pieceSamples) {
+            try spool.append(audio[start..<min(start + pieceSamples, 50_000)])
+        }
+        try spool.finish()
+        let edges = [0, 1, 16_383, 16_384, 16_385, 32_768, 49_999, 50_000]
+        for (start, end) in edges.flatMap({ start in edges.map { (start, $0) } }) where start < end
+        {
+            let excerpt = Excerpt(
+                startSeconds: Double(start) / 1_024, durationSeconds: Double(end - start) / 1_024)
+            let recording = try Recording(
+                excerpt: excerpt, channelCount: 2, sampleRateHz: 1_024,
+                cancellation: CancellationToken(), open: { spool.reader() })
+            let stream = try recording.track.stream()
+            var samples = PlanarAudio(channelCount: 2, sampleRateHz: 1_024)
+            while let block = try stream.next() { samples.append(block) }
+            #expect(samples == audio[start..<end], "\(start)..<\(end)")
+        }
+    }
+
+    /// Other tests open a few files meanwhile.
+    @Test func aSpoolClosesItsFile() throws {
+        func openFiles() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/dev/fd").count
+        }
+        let before = try openFiles()
+        for _ in 0..<100 {
+            _ = try SampleSpool(in: FilePath.temporaryFolder, channelCount: 1, sampleRateHz: 1)
+        }
+        #expect(try openFiles() < before + 50)
+    }
+
+    @Test func aSignalIsASumOfStemsOrWhatTheyLeave() {
+        let rows = NoiseTrack.buffer(samples: 50, channels: 8).channels
+        let block = StemBlock(
+            stems: PlanarAudio(channels: Array(rows[..<6]), sampleRateHz: 1_600),
+            mixture: PlanarAudio(channels: Array(rows[6...]), sampleRateHz: 1_600))
+        let shape = SignalShape(
+            channelCount: 2, modelRateHz: 1_600, sampleRateHz: 1_600, sampleCount: 50)
+        var signals = SignalRows(
+            [
+                .stem("b"), .sum(["c", "a"]), .mixtureMinus(["b"]), .mixtureMinus(["a", "c"]),
+                .mixture,
+            ],
+            stems: ["a", "b", "c"], shape: shape)
+        var found = signals.append(block, sampleCount: 50)
+        found.append(signals.append(nil, sampleCount: 50))
+        for (row, index) in (0..<2).flatMap({ row in (0..<50).map { (row, $0) } }) {
+            let sample = stride(from: row, to: 8, by: 2).map { rows[$0][index] }
+            let (a, b, c, track) = (sample[0], sample[1], sample[2], sample[3])
+            #expect(
+                stride(from: row, to: 10, by: 2).map { found.channels[$0][index] }
+                    == [b, a + c, track - b, track - (a + c), track])
+        }
+    }
+}
