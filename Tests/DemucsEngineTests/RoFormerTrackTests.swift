@@ -1,4 +1,5 @@
-// Whole tracks through tiny RoFormers, against the program that trains these models.
+// Whole tracks through tiny RoFormers, against the program that trains these models; and the ways to give
+// a track, which all give the same stems.
 
 import DemucsEngine
 import ModelZoo
@@ -61,14 +62,27 @@ import Testing
     }
 
     @Test(arguments: ["target", "mel_target"])
-    func workersGiveTheSameBits(_ name: String) throws {
+    func streamsAndWorkersGiveTheSameBits(_ name: String) throws {
         for samples in Self.lengths + [1280, 640, 641, 1] {
             let track = try track(name, samples: samples)
             let separator = try separator(name)
             let whole = try separator.separate(AudioInput(track)).stems.flatMap(\.audio.channels)
             let parallel = try self.separator(name, threads: 3, jobs: 2)
                 .separate(AudioInput(track)).stems.flatMap(\.audio.channels)
-            #expect(parallel == whole, "\(samples) samples")
+            #expect(parallel == whole, "\(samples) samples, two jobs")
+            for blockSamples in [97, 5000] {
+                let stream = try SeparationStream(
+                    separator, channelCount: track.channelCount, sampleRateHz: 44_100,
+                    options: SeparationOptions())
+                var stems = PlanarAudio(channelCount: whole.count, sampleRateHz: 44_100)
+                for start in stride(from: 0, to: samples, by: blockSamples) {
+                    try stream.append(track[start..<min(start + blockSamples, samples)])
+                    while let block = try stream.next() { stems.append(block) }
+                }
+                try stream.end()
+                while let block = try stream.next() { stems.append(block) }
+                #expect(stems.channels == whole, "\(samples) samples, a stream")
+            }
         }
     }
 

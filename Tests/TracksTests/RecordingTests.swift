@@ -45,16 +45,21 @@ struct RecordingTests {
         }
     }
 
-    /// Other tests open a few files meanwhile.
     @Test func aSpoolClosesItsFile() throws {
+        let folder = TemporaryFolder()
         func openFiles() throws -> Int {
-            try FileManager.default.contentsOfDirectory(atPath: "/dev/fd").count
+            let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+            return descriptors.filter {
+                let target = try? FileManager.default.destinationOfSymbolicLink(
+                    atPath: "/proc/self/fd/\($0)")
+                return target?.hasPrefix(folder.url.path) == true
+            }.count
         }
-        let before = try openFiles()
-        for _ in 0..<100 {
-            _ = try SampleSpool(in: FilePath.temporaryFolder, channelCount: 1, sampleRateHz: 1)
-        }
-        #expect(try openFiles() < before + 50)
+        var spool: SampleSpool? = try SampleSpool(
+            in: folder.url.path, channelCount: 1, sampleRateHz: 1)
+        #expect(try spool?.reader().sampleRateHz == 1 && openFiles() == 1)
+        spool = nil
+        #expect(try openFiles() == 0)
     }
 
     @Test func aSignalIsASumOfStemsOrWhatTheyLeave() {
