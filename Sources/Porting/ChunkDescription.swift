@@ -104,7 +104,8 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
     }
 
     /// The shapes of the core's inputs and outputs for chunks of `samples` samples.
-    static func shapes(_ model: Model, samples: Int) -> (inputs: [Shape], outputs: [Shape]) {
+    package static func shapes(_ model: Model, samples: Int) -> (inputs: [Shape], outputs: [Shape])
+    {
         let (frequencies, hop) = (model.nfft / 2, model.nfft / 4)
         let frames = (samples + hop - 1) / hop
         let (sources, channels) = (model.sources.count, model.channels)

@@ -53,17 +53,17 @@ import Tracks
 
     /// A track of one chunk gives the result of a track that isn't split, up to the files'
     /// precision.
-    @Test(arguments: TensorEncoding.Container.allCases)
-    func aSingleChunkGivesTheSeparatorsStems(_ container: TensorEncoding.Container) throws {
+    @Test(
+        arguments: ["cross_first", "mono", "hybrid_old", "one_source"],
+        TensorEncoding.Container.allCases)
+    func aSingleChunkGivesTheSeparatorsStems(
+        model: String, container: TensorEncoding.Container
+    ) throws {
         let track = try fixture.track(samples: 400)
         try fixture.prepare(
-            track, chunkSamples: 400, encoding: TensorEncoding(container, .float32))
+            track, for: model, chunkSamples: 400, encoding: TensorEncoding(container, .float32))
         try fixture.run()
-        let separation = try Separator(
-            OpenedModel(
-                ModelFiles(checkpoint: Fixture.url("models/cross_first.safetensors").path)),
-            threads: 2
-        ).separate(
+        let separation = try Separator(PortedFixture.model(model), threads: 2).separate(
             AudioInput(path: track), options: SeparationOptions(shifts: 0, split: false))
         let comparison = Comparison(
             actual: try fixture.stems().flatMap { $0 },

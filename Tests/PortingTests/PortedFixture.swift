@@ -60,11 +60,12 @@ struct PortedFixture {
     /// Writes chunks of a track for a tiny model.
     @discardableResult
     func prepare(
-        _ track: String, to chunks: String? = nil, chunkSamples: Int = 160,
+        _ track: String, for name: String = "cross_first", to chunks: String? = nil,
+        chunkSamples: Int = 160,
         encoding: TensorEncoding = TensorEncoding(.raw, .float32)
     ) throws -> ChunkDescription {
-        var model = try Self.model()
-        model.name = "cross_first"
+        var model = try Self.model(name)
+        model.name = name
         let preparation = try Preparation(
             AudioInput(path: track), model: model,
             chunkSeconds: (Double(chunkSamples) + 0.5) / 1600, overlap: 0.25, encoding: encoding,
@@ -79,7 +80,9 @@ struct PortedFixture {
     func run(_ chunks: String? = nil, on backend: Backend? = nil) throws -> [Int] {
         let chunks = chunks ?? self.chunks
         var progress: [Int] = []
-        try CoreRun(chunks, description: ChunkDescription(folder: chunks), model: Self.model()).run(
+        let description = try ChunkDescription(folder: chunks)
+        let model = try Self.model(description.model.name)
+        try CoreRun(chunks, description: description, model: model).run(
             on: backend ?? self.backend, cancellation: CancellationToken(),
             progress: { progress.append($0) })
         return progress

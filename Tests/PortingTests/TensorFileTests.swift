@@ -224,6 +224,48 @@ import Tracks
         #expect(throws: PortingError.self) { try ChunkDescription(folder: fixture.chunks) }
     }
 
+    @Test func shapesAreThoseOfTheTransformAtAnyLength() throws {
+        let fixture = try PortedFixture()
+        let model = try fixture.prepare(try fixture.track(samples: 200), for: "mono").model
+        let spectrogram = CoreSpectrogram(nfft: model.nfft, on: fixture.backend)
+        for samples in 1...200 {
+            let mix = fixture.backend.tensor([1, samples], [Float](repeating: 0, count: samples))
+            let (inputs, outputs) = ChunkDescription.shapes(model, samples: samples)
+            let computed = spectrogram.inputs(mix).map(\.shape)
+            #expect(inputs.map(\.shape) == computed)
+            #expect(outputs.map { $0.shape.last } == computed.reversed().map(\.last))
+        }
+    }
+
+    @Test func sizesAreAcceptedUpToTheirLimits() throws {
+        let fixture = try PortedFixture()
+        try fixture.prepare(try fixture.track(samples: 200))
+        let file = URL(fileURLWithPath: fixture.chunks + "/" + ChunkDescription.fileName)
+        let original = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+        for (section, key, limits) in [
+            ("model", "channels", 1...256), ("model", "sources", 1...256),
+            ("model", "samplerate", 1...768_000), ("model", "nfft", 8...1 << 20),
+            ("source", "samples", 1...1 << 40), ("chunk", "samples", 1...1 << 30),
+            ("chunk", "hop", 1...160), ("chunk", "count", 1...1 << 20),
+        ] {
+            let (low, high) = (limits.lowerBound, limits.upperBound)
+            for value in [low - 1, low, high, high + 1] {
+                var description = try #require(original as? [String: Any])
+                var values = try #require(description[section] as? [String: Any])
+                values[key] = key == "sources" ? (0..<value).map { "s\($0)" } : value
+                description[section] = values
+                try JSONSerialization.data(withJSONObject: description).write(to: file)
+                var problem = ""
+                do { _ = try ChunkDescription(folder: fixture.chunks) } catch {
+                    problem = "\(error)"
+                }
+                // Within its limits, a size may contradict others.
+                let text = "'\(section).\(key)' is \(value), expected \(low) to \(high)"
+                #expect(problem.contains(text) != limits.contains(value), "\(problem)")
+            }
+        }
+    }
+
     @Test func damagedManifestsAreRefusedOrRead() throws {
         let fixture = try PortedFixture()
         try fixture.prepare(try fixture.track(samples: 200))
