@@ -137,7 +137,7 @@ package struct LayerJudge {
     /// elements and 68 dB of 2.8 million, `tdecoder.3.dconv.layers.0` 88 dB of 529,200 and 61 dB of
     /// 4.1 million, `crosstransformer.layers.4` 94 dB of 1.4 million. All other values have more than
     /// 110 dB.
-    static func leastFloat32Decibels(_ name: String, _ shape: [Int]) -> Double {
+    package static func leastFloat32Decibels(_ name: String, _ shape: [Int]) -> Double {
         let path = FilePath.name(of: name).split(separator: ".")
         var elements = shape.reduce(1, *)
         let atHalfAMillion: Double

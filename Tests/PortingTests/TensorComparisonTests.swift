@@ -24,11 +24,17 @@ import Tracks
         #expect(abs(comparison.relativeL2 - 0.1) < 1e-12)
         #expect(comparison.firstBad == [1, 0])
         #expect(comparison.isComparable)
+        // A thousandth of the RMS, which is 2.5.
+        for (error, bad) in [(Float(0.002_49), nil), (0.002_51, [0, 1])] {
+            let found = NamedTensor("t", [2, 2], [3, error, 0, 4])
+            #expect(TensorComparison(reference: reference, found: found).firstBad == bad)
+        }
     }
 
     @Test func theExtremesHaveTheirOwnWords() {
         let silence = NamedTensor("t", [3], [0, 0, 0])
-        #expect(TensorComparison(reference: silence, found: silence).snrDecibels == .infinity)
+        let equal = TensorComparison(reference: silence, found: silence)
+        #expect(equal.snrDecibels == .infinity && equal.relativeL2 == 0)
         let broken = NamedTensor("t", [3], [0, .nan, 0])
         let comparison = TensorComparison(reference: silence, found: broken)
         #expect(comparison.snrDecibels == -.infinity)
@@ -43,6 +49,22 @@ import Tracks
         let reference = NamedTensor("t", [3], [1, 1, 1])
         let found = NamedTensor("t", [3], [1.000_001, 1, broken])
         #expect(TensorComparison(reference: reference, found: found).firstBad == [2])
+    }
+
+    /// ``LayerJudge`` names what right ports have, 110 dB without a long sum: 5 to 15 dB more than the bound.
+    @Test(arguments: [
+        ("x", [360_448, 1, 1], 91), ("x", [2_800_000, 1, 1], 68), ("x", [9, 10, 10], 110),
+        ("x", [2_800_000, 1], 110), ("mag", [2_800_000, 1], 80), ("output", [9, 0, 10], 110),
+        ("output", [4, 2_800_000, 1], 68), ("add_67", [4, 2_800_000, 1], 68),
+        ("encoder.0.rewrite", [2_800_000, 1, 1], 110), ("encoder.0.dconv.layers.0", [9, 9], 110),
+        ("tdecoder.3.dconv.layers.0", [529_200, 1], 88),
+        ("decoder.3.dconv.layers.0", [99, 4_100_000, 1], 61),
+        ("crosstransformer.layers.4", [1_400_000, 1], 94),
+        ("crosstransformer.layers.4.self_attn", [1_400_000, 1], 110),
+    ])
+    func boundsLieBelowWhatRightPortsHave(name: String, shape: [Int], measured: Double) {
+        let bound = LayerJudge.leastFloat32Decibels(name, shape)
+        #expect((5..<15).contains(measured - bound), "\(bound)")
     }
 
     @Test func finalMayLackTheRest() throws {
