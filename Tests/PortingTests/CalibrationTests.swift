@@ -14,6 +14,7 @@ import Testing
         fixture = try PortedFixture()
     }
 
+    @discardableResult
     private func write(
         _ tracks: [String], count: Int, to name: String, seed: UInt64 = 0
     ) throws -> [String] {
@@ -38,23 +39,11 @@ import Testing
         ).values
     }
 
-    /// 4 loud tracks, one of which is half silent, and a silent one.
     private func tracks() throws -> [String] {
-        let paths = try (0..<4).map {
-            try fixture.track("\($0).wav", samples: 3000, seed: UInt64($0))
-        }
-        var half = try AudioFile.read(paths[3]).buffer
-        for channel in 0..<2 {
-            for index in 0..<1500 { half.channels[channel][index] = 0 }
-        }
-        try AudioFile.write(half, to: paths[3], format: .wav(.float32), clip: .none)
-        let silent = folder.path("silent.wav")
-        try AudioFile.write(
-            PlanarAudio(channelCount: 2, sampleRateHz: 1600, zeros: 3000), to: silent)
-        return paths + [silent]
+        try (0..<4).map { try fixture.track("\($0).wav", samples: 3000, seed: UInt64($0)) }
     }
 
-    @Test func samplesAreSpreadOverTracksAndNoneIsSilent() throws {
+    @Test func samplesAreListedAndNoneTwice() throws {
         let lines = try write(try tracks(), count: 20, to: "set")
         #expect(lines.count == 20)
         #expect(Set(lines).count == 20)
@@ -65,9 +54,6 @@ import Testing
         for line in lines {
             let values = try input("set", line)
             contents.insert(values)
-            let mean = values.reduce(0, +) / 200
-            let power = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 200
-            #expect(power > 1e-3, "\(line)")
             let x = line.split(separator: " ").map(String.init)[1]
             _ = try TensorFile.read(
                 folder.path("set/\(x)"), name: "x", shape: [1, 4, 128, 2], element: .float32)
@@ -101,12 +87,39 @@ import Testing
         #expect(sets[0] != sets[2])
     }
 
-    @Test func tooLittleMusicIsAnError() throws {
-        let tracks = try tracks()
-        #expect(throws: PortingError.self) { _ = try write(tracks, count: 10_000, to: "set") }
-        #expect(throws: PortingError.nothingLoud(limitDecibels: Calibration.silenceLevelDecibels)) {
-            _ = try write([tracks[4]], count: 1, to: "set")
+    /// Square waves show their track by the number of edges. The last is just below silence.
+    @Test(arguments: [
+        (2, [0, 0, 0], [1, 1, 1]), (3, [1, 1, 1], [1, 1, 1]), (4, [1, 1, 1], [2, 1, 2]),
+        (9, [5, 1, 3], [5, 1, 3]), (11, [7, 1, 3], [7, 1, 3]),
+    ])
+    func sharesOfTracksDifferByOneAtMost(count: Int, least: [Int], most: [Int]) throws {
+        let files = [(700, 2, -59), (100, 4, -59), (300, 10, 0), (500, 20, -61)]
+        let tracks = try files.map { samples, period, decibels in
+            let path = folder.path("\(period).wav")
+            let wave = (0..<samples).map { index in
+                (index % period < period / 2 ? 1 : -1) * powf(10, Float(decibels) / 20)
+            }
+            try AudioFile.write(
+                PlanarAudio(channels: [wave, wave], sampleRateHz: 1600), to: path,
+                format: .wav(.float32), clip: .none)
+            return path
         }
-        #expect(!FileManager.default.fileExists(atPath: folder.path("set")))
+        let order = try write(tracks, count: count, to: "set", seed: 5).map { line in
+            let values = try input("set", line)[..<100]
+            let edges = zip(values, values.dropFirst()).count { $0 * $1 < 0 }
+            return try #require(files.firstIndex { abs(edges - 200 / $0.1) <= 1 })
+        }
+        let shares = (0..<4).map { track in order.count { $0 == track } }
+        #expect(zip(least, shares).allSatisfy(<=) && zip(shares, most).allSatisfy(<=), "\(shares)")
+        #expect(order.count == count && shares[3] == 0)
+        // Not track after track.
+        #expect(count < 4 || order != order.sorted())
+        #expect(throws: PortingError.tooFewSamples(found: 11, wanted: 12)) {
+            try write(tracks, count: 12, to: "more")
+        }
+        #expect(throws: PortingError.nothingLoud(limitDecibels: -60)) {
+            try write([tracks[3]], count: 1, to: "more")
+        }
+        #expect(!folder.exists("more"))
     }
 }
