@@ -211,10 +211,17 @@ struct SkipExistingTests {
     }
 
     @Test func aRecordThatIsDamagedIsNone() throws {
-        for text in ["", "{", "{\"version\": 99}", "[]"] {
+        for text in ["", "{", "{\"version\": 2}", "[]"] {
             try folder.write(text, Self.record)
             #expect(try isSkipped() == false)
+            #expect(try isSkipped())
         }
-        #expect(try isSkipped())
+        // One of a later version stays.
+        for version in [3, 99] {
+            let text = "{\"version\": \(version)}"
+            try folder.write(text, Self.record)
+            for _ in 0..<2 { #expect(try isSkipped() == false) }
+            #expect(try folder.data(Self.record) == Data(text.utf8))
+        }
     }
 }
