@@ -90,7 +90,7 @@ struct RunLedger {
             let model = try? plan.model.identity,
             result.covers(
                 track, model: model, parameters: plan.parameters(of: track), seed: request.seed),
-            !request.analyzes || result.tempoBpm != nil || result.key != nil
+            !request.analyzes || result.hasAnalysis
         else { return nil }
         return Done(record: result)
     }

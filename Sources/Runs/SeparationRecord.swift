@@ -53,12 +53,16 @@ package struct SeparationRecord: Codable, Equatable, Sendable {
     let seed: UInt64?
     let input: File
     let outputs: [Output]
+    /// True for a track that was analysed; otherwise nil. Records of earlier versions have but the findings.
+    var isAnalyzed: Bool?
     /// The tempo and the key; nil if they were not asked for or not found.
     var tempoBpm: Double?
     var key: String?
 }
 
 extension SeparationRecord {
+    var hasAnalysis: Bool { isAnalyzed == true || tempoBpm != nil || key != nil }
+
     /// Whether a file was made after a time in nanoseconds since 1970.
     func isNewer(than time: Int) -> Bool { outputs.contains { $0.file.modified > time } }
 

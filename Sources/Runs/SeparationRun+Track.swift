@@ -149,6 +149,7 @@ extension SeparationRun {
         guard outputs.count == report.outputs.count else { return nil }
         return SeparationRecord(
             model: model, parameters: plan.parameters(of: track), seed: report.seed, input: input,
-            outputs: outputs, tempoBpm: analysis?.beatsPerMinute, key: analysis?.key?.description)
+            outputs: outputs, isAnalyzed: analysis.map { _ in true },
+            tempoBpm: analysis?.beatsPerMinute, key: analysis?.key?.description)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import System
 import TestSupport
 import Testing
 import Tracks
@@ -222,6 +223,56 @@ struct SkipExistingTests {
             try folder.write(text, Self.record)
             for _ in 0..<2 { #expect(try isSkipped() == false) }
             #expect(try folder.data(Self.record) == Data(text.utf8))
+        }
+    }
+
+    /// Records of earlier versions show an analysis by its tempo or key alone.
+    @Test(arguments: [
+        ("--shifts=1", #""start_seconds": 0"#, ""),
+        (
+            "--no-tags --transition-power=2 --start=0.1",
+            #""copies_tags": false, "transition_power": 2, "start_seconds": 0.1"#,
+            #", "is_analyzed": true"#
+        ),
+        ("--shifts=1", #""start_seconds": 0"#, #", "tempo_bpm": 120"#),
+        ("--shifts=1", #""start_seconds": 0"#, #", "key": "C major""#),
+    ])
+    func aRecordHasTheDocumentedForm(options: String, values: String, analysis: String) throws {
+        let options = options.split(separator: " ").map(String.init)
+        // Silence, which has neither tempo nor key.
+        try folder.writeTrack("a.wav", gain: 0)
+        _ = try run(options)
+        func file(_ path: String) throws -> String {
+            let bytes = [UInt8](try folder.data(path))
+            return #"{"name": "\#(folder.url(path).lastPathComponent)", "modified": 1, "#
+                + #""bytes": \#(bytes.count), "sha256": "\#(SHA256(of: bytes).hexadecimal)"}"#
+        }
+        let model = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
+        let outputs = try ["drums", "rest"].map { stem in
+            #"{"stem": "\#(stem)", "file": \#(try file("out/cross_first/a/\(stem).wav")), "#
+                + #""peak": 0.5, "gain": 1, "duration_seconds": 0.4375}"#
+        }
+        let text = """
+            {"version": 2, "program": "0", "name": "a.wav", "path": "a.wav", "model": "cross_first",
+            "state": "done", "result": {"seed": 7, "input": \(try file("a.wav")),
+            "model": {"checkpoints": ["\(SHA256(of: [UInt8](model)).hexadecimal)"]},
+            "parameters": {"outputs": ["drums", "rest"], "shifts": 1, "overlap": 0.25, "split": true,
+            "downmix": "first", "precision": "float32", "container": "wav", "gain": "stem",
+            "sample_format": "int16", "clip_mode": "rescale", "rate": "model", \(values)},
+            "outputs": [\(outputs.joined(separator: ", "))]\(analysis)}}
+            """
+        let written = try folder.json(Self.record)
+        try folder.write(text, Self.record)
+        let results = [written, try folder.json(Self.record)].map { $0["result"] as? [String: Any] }
+        let parameters = results.map { $0?["parameters"] as? NSDictionary }
+        #expect(results[0]?["is_analyzed"] == nil)
+        #expect(parameters[0] == parameters[1])
+        #expect(written["version"] as? Int == 2)
+        #expect(try run(options).errors.contains("Already done: a.wav"))
+        #expect(try folder.data(Self.record) == Data(text.utf8))
+        for isDone in [!analysis.isEmpty, true] {
+            let errors = try run(options + ["--analyze"]).errors
+            #expect(errors.contains("Already done: a.wav") == isDone)
         }
     }
 }
