@@ -118,29 +118,32 @@ struct ManifestLines {
     mutating func next() throws(RunError) -> [UInt8]? {
         while true {
             if let end = block[position...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { position = end + 1 }
-                return line(upTo: end)
+                return try take(upTo: end)
             }
-            if isAtEnd {
-                guard position < block.count else { return nil }
-                defer { position = block.count }
-                return line(upTo: block.count)
-            }
-            if block.count - position > Self.longestLineBytes {
-                throw file.failure(number + 1, "longer than \(Self.longestLineBytes) bytes")
-            }
+            if isAtEnd { return position < block.count ? try take(upTo: block.count) : nil }
+            _ = try line(upTo: block.count)
             try readBlock()
         }
     }
 
-    private mutating func line(upTo end: Int) -> [UInt8] {
+    private mutating func take(upTo end: Int) throws(RunError) -> [UInt8] {
+        let line = try line(upTo: end)
         number += 1
+        position = min(end + 1, block.count)
+        return Array(line)
+    }
+
+    /// A line, or its beginning.
+    private func line(upTo end: Int) throws(RunError) -> ArraySlice<UInt8> {
         var line = block[position..<end]
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        if number == 1, line.starts(with: Self.byteOrderMark) {
+        if number == 0, line.starts(with: Self.byteOrderMark) {
             line.removeFirst(Self.byteOrderMark.count)
         }
-        return Array(line)
+        if line.count > Self.longestLineBytes {
+            throw file.failure(number + 1, "longer than \(Self.longestLineBytes) bytes")
+        }
+        return line
     }
 
     private mutating func readBlock() throws(RunError) {

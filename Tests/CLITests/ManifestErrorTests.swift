@@ -66,6 +66,18 @@ struct ManifestErrorTests {
         #expect(text.contains("error: ") && text.contains(message), "\(text)")
     }
 
+    /// Neither the end of a line nor a byte order mark counts.
+    @Test(
+        arguments: ["", "\u{FEFF}", track + "\n", "\u{FEFF}" + track + "\r\n"], ["", "\n", "\r\n"])
+    func aLineHasAtMostAMebibyte(before: String, end: String) throws {
+        let (start, stop) = (#"{"id": "b", "#, #""path": "a.wav"}"#)
+        let spaces = String(repeating: " ", count: 1 << 20 - start.utf8.count - stop.utf8.count)
+        try folder.write(before + start + spaces + stop + end, "whole")
+        try folder.run("--manifest=whole", "-n", "cross_first", "--dry-run")
+        let text = try error(of: before + start + spaces + " " + stop + end)
+        #expect(text.contains("line \(before.contains("\n") ? 2 : 1): longer than 1048576 bytes"))
+    }
+
     @Test(arguments: ["8/8", "-1/8", "1", "a/b", "1/0", "1/8/2", "+1/8", ""])
     func aShardThatIsNoneIsRefused(shard: String) throws {
         let text = try error(of: Self.track, "--shard=\(shard)")
