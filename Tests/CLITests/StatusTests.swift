@@ -78,6 +78,17 @@ struct StatusTests {
         #expect(try report("m.jsonl", "-o", "out", "-n", "cross_first").counts == ["done": 2])
     }
 
+    @Test func aTrackWhoseStemsAreStillRightIsDoneAfterAFailure() throws {
+        try folder.writeTrack("a.wav")
+        try manifest(["a"])
+        try separate(exits: 0)
+        try separate("--force", "--timeout=0.000001")
+        for (option, state) in [("--dry-run", "failed"), ("-q", "done")] {
+            try separate("--skip-existing", option, exits: 0)
+            #expect(try report("m.jsonl", "-o", "out").counts == [state: 1])
+        }
+    }
+
     @Test func aTrackUnderWayIsCounted() throws {
         try folder.writeTrack("a.wav")
         try manifest(["a"])
