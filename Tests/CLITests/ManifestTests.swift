@@ -52,7 +52,7 @@ struct ManifestTests {
     @Test(arguments: ["file", "pipe"])
     func byteOrderMarksEmptyLinesAndLineEndsOfWindowsAreAccepted(source: String) throws {
         let text =
-            "\u{FEFF}" + #"{"path": "a.wav", "id": "plain"}"# + "\r\n\r\n"
+            "\u{FEFF} \t" + #"{"path": "a.wav", "id": "plain"}"# + "\r\n\t \r\n"
             + #"{"id": "a 'b', c", "path": "b.wav"}"# + "\r\n"
         try folder.write(text, "list.jsonl")
         if source == "file" {
@@ -122,6 +122,9 @@ struct ManifestTests {
         #expect(results[0]["outputs"] as? NSArray == first["outputs"] as? NSArray)
         #expect(
             results.map { $0["error_class"] as? String } == [nil, "unreadable", "unreadable"])
+        let planned = try self.run(["--json", "--dry-run"]).events("result")[0]
+        let peaks = ([planned, first] + results).map { $0["peak_memory_bytes"] is Int }
+        #expect(peaks == [false, true, false, true, true])
         let keys: Set = [
             "event", "id", "path", "status", "error_class", "error", "seconds",
             "peak_memory_bytes", "realtime_factor", "duration_seconds", "seed", "tempo_bpm", "key",
@@ -145,7 +148,7 @@ struct ManifestTests {
 
     @Test func aTrackThatTakesTooLongFailsAndTheRunGoesOn() throws {
         try list(["short": "a.wav"])
-        try run()
+        try run(["--timeout=1000"])
         try list(["long": "b.wav", "short": "a.wav"])
         // Less than any track takes.
         let options = ["--json", "--skip-existing", "--timeout=0.000001"]
@@ -154,6 +157,7 @@ struct ManifestTests {
         #expect(results.map { $0["status"] as? String } == ["failed", "skipped"])
         #expect(results[0]["error_class"] as? String == "timeout")
         #expect(run.errors.contains("long: took longer than the 1e-06 s of the time limit"))
+        #expect(run.errors.contains("0 of 2 tracks separated, 1 already done in "))
         #expect(!folder.exists("out/cross_first/long"))
     }
 
@@ -173,6 +177,25 @@ struct ManifestTests {
         #expect(try status(exits: 0) == "done")
         let record = try #require(folder.files.first { $0.hasPrefix("out/.swift-demucs/y-") })
         #expect(try folder.json(record)["failure"] == nil)
+    }
+
+    /// Each try differs from the one before by the size of the file, its time or an option.
+    @Test func aFailureCountsForTheSameFileAndOptionsOnly() throws {
+        try list(["x": "bad.wav"])
+        for (text, time, option) in [
+            ("text", 1, "--shifts=1"), ("texts", 1, "--shifts=1"), ("texts", 2, "--shifts=1"),
+            ("texts", 2, "--shifts=0"),
+        ] {
+            try folder.write(text, "bad.wav")
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSince1970: Double(time))],
+                ofItemAtPath: folder.path("bad.wav"))
+            for (status, code) in [("failed", 1), ("quarantined", 0)] as [(String, Int32)] {
+                let run = try run(["--json", "--quarantine-after=1", option], exits: code)
+                #expect(try run.events("result").map { $0["status"] as? String } == [status])
+                #expect(run.errors.contains("1 in quarantine in ") == (code == 0))
+            }
+        }
     }
 
     @Test func faultsOfTheMachineDoNotCount() throws {
