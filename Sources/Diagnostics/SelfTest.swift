@@ -82,7 +82,7 @@ package struct SelfTest {
             let file = try ReadFile(path)
             return try file.read(0..<file.countBytes) { fnv1a($0) }.zeroPadded(16, radix: 16)
         } catch {
-            throw SelfTestError(description: "\(path): can't be read (\(error.problem))")
+            throw SelfTestError(description: "\(error)")
         }
     }
 

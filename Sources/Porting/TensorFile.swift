@@ -135,7 +135,7 @@ package enum TensorFile {
         } catch .fileEmpty {
             throw .damaged(path, "it has 0 bytes, expected \(expected)")
         } catch {
-            throw .unreadable(path, error.problem)
+            throw .unusable(path: path, problem: error.problem)
         }
     }
 

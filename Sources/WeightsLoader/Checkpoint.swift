@@ -87,6 +87,7 @@ package struct Checkpoint: Sendable {
         }
     ) throws(WeightsError) -> Checkpoint {
         let format = CheckpointFormat(of: file)
+        let checkpoint: Checkpoint
         do {
             var contents =
                 switch format {
@@ -100,7 +101,7 @@ package struct Checkpoint: Sendable {
             if prefixes.count == 1 {
                 contents.tensors = try OfficialNames.without(prefixes[0], contents.tensors)
             }
-            return Checkpoint(
+            checkpoint = Checkpoint(
                 path: path, format: format, contents: contents,
                 files: [file] + contents.externalFiles,
                 submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
@@ -109,6 +110,8 @@ package struct Checkpoint: Sendable {
             try file.checkUnchanged()
             throw error.error(path, format)
         }
+        try checkpoint.checkUnchanged()
+        return checkpoint
     }
 
     /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.

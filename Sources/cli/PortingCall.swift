@@ -54,11 +54,11 @@ struct PortingCall {
     ) throws -> LayerJudge? {
         guard arguments.has(.name) else { return nil }
         let model = try model(needsCore: false)
-        let checksum = try model.checksum()
-        if let traced = trace.model, traced.checksum != checksum {
+        if let expected = trace.model?.checksum, case let found = try model.checksum(),
+            found != expected
+        {
             throw PortingError.modelDiffers(
-                path: trace.path, prepared: "a model with the SHA-256 \(traced.checksum)",
-                found: checksum)
+                path: trace.path, prepared: "a model with the SHA-256 \(expected)", found: found)
         }
         return try LayerJudge(
             model, threads: threads, precision: precision.precision(for: model.int8Support),
