@@ -104,7 +104,9 @@ let package = Package(
             name: "RoFormerTests", dependencies: ["ModelZoo", "RoFormer", "Tracks", "TestSupport"]),
         .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TestSupport"]),
         .testTarget(name: "DemucsEngineTests", dependencies: ["DemucsEngine", "TestSupport"]),
-        .testTarget(name: "TracksTests", dependencies: ["HTDemucs", "Tracks", "TestSupport"]),
+        .testTarget(
+            name: "TracksTests",
+            dependencies: ["HTDemucs", "Tracks", "TestSupport", "CAllocations"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",

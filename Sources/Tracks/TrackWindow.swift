@@ -60,7 +60,7 @@ package struct TrackWindow {
         }
     }
 
-    /// Forgets the samples before a position within the track, and passes over those that aren't read yet.
+    /// Forgets the samples before a position, and passes over those that aren't read yet.
     ///
     /// - Throws: the errors of ``fill(to:)``.
     mutating func skip(to position: Int) throws(AnyError) {
@@ -134,6 +134,7 @@ package struct TrackWindow {
         held[range.lowerBound - base..<range.upperBound - base]
     }
 
+    /// Drops the samples before a position of those that are held.
     mutating func forget(before position: Int) {
         let count = min(position - base, held.sampleCount)
         guard count > 0 else { return }

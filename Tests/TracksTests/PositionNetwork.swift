@@ -104,7 +104,7 @@ func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Tr
         ranges: open ?? { shortBlockReader(track) })
 }
 
-/// The samples of the track that a separation holds.
+/// The samples of the track that a separation holds, by the names of its private properties.
 func heldSamples(_ separation: Any) throws -> Int {
     let held = Mirror(reflecting: separation).descendant("window", "held")
     return try #require(held as? PlanarAudio).sampleCount
