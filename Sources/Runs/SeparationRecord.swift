@@ -53,7 +53,7 @@ package struct SeparationRecord: Codable, Equatable, Sendable {
     let seed: UInt64?
     let input: File
     let outputs: [Output]
-    /// True for a track that was analysed; otherwise nil. Records of earlier versions have but the findings.
+    /// True for a track that was analysed; otherwise nil. Records of earlier versions have only the findings.
     var isAnalyzed: Bool?
     /// The tempo and the key; nil if they were not asked for or not found.
     var tempoBpm: Double?

@@ -265,14 +265,31 @@ struct SkipExistingTests {
         try folder.write(text, Self.record)
         let results = [written, try folder.json(Self.record)].map { $0["result"] as? [String: Any] }
         let parameters = results.map { $0?["parameters"] as? NSDictionary }
-        #expect(results[0]?["is_analyzed"] == nil)
         #expect(parameters[0] == parameters[1])
+        // Nothing is written that isn't documented.
+        let findings: Set = ["is_analyzed", "tempo_bpm", "key"]
+        let names = results.map { Set($0?.keys.map { $0 } ?? []).subtracting(findings) }
+        #expect(names[0] == names[1])
+        for member in ["input", "model", "outputs"] {
+            let members = results.map { result in
+                (result?[member] as? [String: Any] ?? (result?[member] as? [[String: Any]])?[0])?
+                    .keys.sorted()
+            }
+            #expect(members[0] == members[1], "\(member)")
+        }
         #expect(written["version"] as? Int == 2)
         #expect(try run(options).errors.contains("Already done: a.wav"))
         #expect(try folder.data(Self.record) == Data(text.utf8))
-        for isDone in [!analysis.isEmpty, true] {
-            let errors = try run(options + ["--analyze"]).errors
-            #expect(errors.contains("Already done: a.wav") == isDone)
-        }
+        let errors = try run(options + ["--analyze"]).errors
+        #expect(errors.contains("Already done: a.wav") == !analysis.isEmpty)
+    }
+
+    /// Silence has neither tempo nor key.
+    @Test func anAnalysedTrackWithoutFindingsIsSkipped() throws {
+        try folder.writeTrack("a.wav", gain: 0)
+        _ = try run(["--analyze"])
+        let result = try #require(try folder.json(Self.record)["result"] as? [String: Any])
+        #expect(result["is_analyzed"] as? Bool == true && result["tempo_bpm"] == nil)
+        #expect(try run(["--analyze"]).errors.contains("Already done: a.wav"))
     }
 }
