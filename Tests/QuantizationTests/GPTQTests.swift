@@ -189,7 +189,7 @@ struct GPTQTests {
         #expect(means == [22, 22, 22])
     }
 
-    /// Of each segment the rows at the smallest power of two of which at most eight are there; the moments add up.
+    /// Of each segment every 2ⁿ-th row, for the smallest n that leaves at most eight; the moments add up.
     @Test(arguments: [1, 7, 8, 9, 16, 17, 30])
     func rowsAreThinnedOutEvenly(rows: Int) throws {
         let backend = try Backend(threads: 1)

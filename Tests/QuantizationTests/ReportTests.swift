@@ -68,6 +68,8 @@ struct ReportTests {
             #expect(layer.tensor == weights.tensor && found.isFinite && better.isFinite)
             #expect(layer.form == .w8 ? found == better : found < better, "\(layer.tensor)")
         }
+        #expect(int8.layers.count == floats.layers.count)
+        #expect(Set(int8.layers.map(\.form)).isSuperset(of: [.w8, .w8a8]))
         #expect(int8.snrDecibels < floats.snrDecibels)
     }
 }

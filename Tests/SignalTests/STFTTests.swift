@@ -77,7 +77,7 @@ struct STFTTests {
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
-    /// Each channel of each frame, for every number of both up to more than are transformed side by side.
+    /// For every number of frames up to more than are transformed side by side.
     @Test(arguments: [STFT.Framing.reflected, .hybridOld, .centred(hop: 4)])
     func channelsAreTransformedAsIfTheyWereAlone(framing: STFT.Framing) {
         var random = SplitMix64(seed: 11)

@@ -1,7 +1,7 @@
 import Signal
 import Testing
 
-/// Ratios whose logarithms are whole numbers.
+/// Energies that are whole numbers or binary fractions.
 struct SignalToNoiseTests {
     private let reference: [Float] = [3, 4, 0, 0, 6, 8, 0, 0, 3, 0, 4, 0]
     private let values: [Float] = [3, 4, 0.5, 0, 6, 8, 0, 1, 3, 0, 4, 0]
