@@ -46,7 +46,7 @@ struct ChunkValues {
 }
 
 /// What the engine computes for a value from a port's inputs, and how far the port's value is from it.
-struct ForcedValue {
+package struct ForcedValue {
     /// The port's value against the engine's, where both are finite.
     private(set) var ratio = SignalToNoise()
     /// Whether the port has NaN or infinity where the engine computes a finite number.
@@ -65,7 +65,7 @@ struct ForcedValue {
 
     private static let mostSampled = 1 << 16
 
-    init(_ found: [Float], own: NamedTensor, rounding: Double, missing: String?) {
+    package init(_ found: [Float], own: NamedTensor, rounding: Double, missing: String?) {
         self.rounding = rounding
         self.missing = missing
         shape = own.shape

@@ -7,13 +7,13 @@ import System
 ///
 /// A norm that keeps an axis apart (bands, rows) raises the rounding errors of a quiet slice to the
 /// level of a loud one. One bound for the whole value would hide a mistake in all others.
-struct SliceJudgement {
+package struct SliceJudgement {
     /// A wrong slice, such as "in slice 10 along axis 1 2.1 dB, expected 83 dB".
-    private(set) var wrong: String?
+    package private(set) var wrong: String?
     /// How many slices along which axis rounding errors leave below ``least``, such as
     /// ", 57 of 62 slices along axis 1"; empty for all of the value, nil if the others have nearly all
     /// of the energy.
-    private(set) var unjudged: String?
+    package private(set) var unjudged: String?
 
     /// A lower bound is none, in dB.
     static let least = 40.0
@@ -29,7 +29,7 @@ struct SliceJudgement {
     ///   - value: the port's value, and the engine's from the port's own inputs.
     ///   - noisy: the engine's value with rounding errors in its inputs, sampled as that in `value`.
     ///   - bound: the SNR in dB of a right slice without them.
-    init(_ value: ForcedValue, noisy: [Float], bound: Double) {
+    package init(_ value: ForcedValue, noisy: [Float], bound: Double) {
         var best = Double.infinity
         var worst = 1.0
         for (axis, count) in value.shape.enumerated()
