@@ -194,8 +194,10 @@ void test_bf16_add(test_run *run) {
 void test_bf16_round(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols);
-        if (s.kind == SPECIAL && s.cols > 0) /* infinity stays infinity, a tie goes to even */
-            *f32(&x, 0, 0) = INFINITY, *f32(&x, 1, s.cols - 1) = 1 + 0x1p-8f;
+        if (s.kind == SPECIAL && s.cols > 0) { /* infinity stays infinity, a tie goes to even */
+            *f32(&x, 0, 0) = INFINITY, *f32(&x, 1, 0) = 1 + 0x3p-8f;
+            *f32(&x, 1, s.cols - 1) = 1 + 0x1p-8f;
+        }
         /* A 0 follows rows of odd length. */
         matrix padded = uniform(run, s.rows, s.cols + s.cols % 2, 0, 0, 0);
         EACH_ELEMENT(x, r, c)

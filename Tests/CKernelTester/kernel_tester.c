@@ -22,9 +22,6 @@ typedef struct block {
     size_t bytes;
 } block;
 
-/* Memory with unreadable pages around it, where pages exist. */
-static char *map_pages(test_run *run, size_t bytes);
-
 static block *add_block(test_run *run, size_t bytes) {
     block *added = malloc(sizeof(block) + bytes);
     if (!added)
@@ -51,6 +48,7 @@ static int runs(test_run *run, void (*test)(test_run *)) {
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Memory with unreadable pages around it. */
 static char *map_pages(test_run *run, size_t bytes) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t inner = (bytes + page - 1) / page * page;

@@ -41,24 +41,8 @@ public var S_IFBLK: mode_t { 0o060000 }
 public var S_IFREG: mode_t { 0o100000 }
 public var S_IFLNK: mode_t { 0o120000 }
 public var S_IFSOCK: mode_t { 0o140000 }
-public var S_ISVTX: mode_t { 0o1000 }
-public var S_IRWXU: mode_t { 0o700 }
-public var S_IRUSR: mode_t { 0o400 }
-public var S_IWUSR: mode_t { 0o200 }
-public var S_IXUSR: mode_t { 0o100 }
-public var S_IRWXG: mode_t { 0o70 }
-public var S_IRGRP: mode_t { 0o40 }
-public var S_IWGRP: mode_t { 0o20 }
-public var S_IXGRP: mode_t { 0o10 }
-public var S_IRWXO: mode_t { 0o7 }
-public var S_IROTH: mode_t { 0o4 }
-public var S_IWOTH: mode_t { 0o2 }
-public var S_IXOTH: mode_t { 0o1 }
-public var SIG_DFL: sig_t? { nil }
 public var SIG_IGN: sig_t { unsafeBitCast(1, to: sig_t.self) }
-public var SIG_ERR: sig_t { unsafeBitCast(-1, to: sig_t.self) }
 public var MAP_FAILED: UnsafeMutableRawPointer! { UnsafeMutableRawPointer(bitPattern: -1) }
-public var SEM_FAILED: UnsafeMutablePointer<sem_t>? { nil }
 public var TIOCGWINSZ: UInt { 0 }
 public var environ: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> { fatalError() }
 
@@ -66,8 +50,6 @@ public func sin(_ x: Float) -> Float { x }
 public func cos(_ x: Float) -> Float { x }
 public func tan(_ x: Float) -> Float { x }
 public func tanh(_ x: Float) -> Float { x }
-public func atan2(_ y: Float, _ x: Float) -> Float { x }
-public func hypot(_ x: Float, _ y: Float) -> Float { x }
 public func exp(_ x: Float) -> Float { x }
 public func exp2(_ x: Float) -> Float { x }
 public func log(_ x: Float) -> Float { x }
@@ -77,6 +59,5 @@ public func pow(_ x: Float, _ y: Float) -> Float { x }
 public func floor<T: FloatingPoint>(_ x: T) -> T { x }
 public func ceil<T: FloatingPoint>(_ x: T) -> T { x }
 public func round<T: FloatingPoint>(_ x: T) -> T { x }
-public func trunc<T: FloatingPoint>(_ x: T) -> T { x }
 public func sqrt<T: FloatingPoint>(_ x: T) -> T { x }
 public func fabs<T: FloatingPoint>(_ x: T) -> T { x }

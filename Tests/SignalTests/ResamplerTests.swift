@@ -62,25 +62,6 @@ struct ResamplerTests {
         }
     }
 
-    @Test
-    func equalRatesReturnTheInput() {
-        var random = SplitMix64(seed: 1)
-        let signal = random.floats(1000)
-        #expect(Resampler(from: 44_100, to: 44_100).resample(signal) == signal)
-    }
-
-    @Test
-    func emptyInputGivesEmptyOutput() {
-        #expect(Resampler(from: 48_000, to: 44_100).resample([]) == [])
-    }
-
-    @Test(arguments: [8_000, 44_099, 48_000, 96_000])
-    func constantSignalStaysConstant(oldHz: Int) {
-        let output = Resampler(from: oldHz, to: 44_100)
-            .resample([Float](repeating: 0.5, count: 3000))
-        #expect(output.allSatisfy { abs($0 - 0.5) < 1e-6 })
-    }
-
     /// A stream of blocks of any length, even of one sample, for signals of any length.
     @Test(arguments: [(8_000, 44_100), (44_099, 44_100), (48_000, 44_100), (44_100, 44_100)])
     func blocksMakeTheWhole(oldHz: Int, newHz: Int) {
@@ -88,10 +69,12 @@ struct ResamplerTests {
         let resampler = Resampler(from: oldHz, to: newHz)
         for (count, length) in [
             (5000, 1), (5000, 7), (5000, 333), (5000, 4999), (1, 1), (2, 1), (3, 2), (20, 7),
+            (0, 1),
         ] {
             let signal = random.floats(count)
             let whole = resampler.resample(signal)
             #expect(whole.count == count * newHz / oldHz)
+            #expect(oldHz != newHz || whole == signal)
             var stream = ResamplingStream(resampler, channelCount: 2)
             var output = PlanarAudio(channelCount: 2, sampleRateHz: newHz)
             for start in stride(from: 0, to: count, by: length) {

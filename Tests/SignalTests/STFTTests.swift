@@ -63,20 +63,6 @@ struct STFTTests {
         }
     }
 
-    @Test
-    func transformIsLinear() {
-        var random = SplitMix64(seed: 5)
-        let (a, b) = (random.floats(1500), random.floats(1500))
-        let sum = zip(a, b).map { 2 * $0 - 3 * $1 }
-        let stft = STFT(nfft: 256)
-        func spectrogram(_ signal: [Float]) -> [Float] {
-            stft.forward(backend.tensor([1, signal.count], signal), on: backend).floats
-        }
-        let combined = zip(spectrogram(a), spectrogram(b)).map { 2 * $0 - 3 * $1 }
-        let comparison = Comparison(actual: spectrogram(sum), expected: combined)
-        #expect(comparison.snrDecibels > 125, "\(comparison)")
-    }
-
     /// For every number of frames up to more than are transformed side by side.
     @Test(arguments: [STFT.Framing.reflected, .hybridOld, .centred(hop: 4)])
     func channelsAreTransformedAsIfTheyWereAlone(framing: STFT.Framing) {
@@ -93,15 +79,6 @@ struct STFTTests {
                 #expect(found == alone, "\(samples) samples, channel \(channel)")
             }
         }
-    }
-
-    @Test
-    func framesCountBegunHops() {
-        let stft = STFT(nfft: 4096)
-        #expect(stft.frames(samples: 1) == 1)
-        #expect(stft.frames(samples: 1024) == 1)
-        #expect(stft.frames(samples: 1025) == 2)
-        #expect(stft.frames(samples: 343_980) == 336)
     }
 
     @Test(arguments: [

@@ -63,9 +63,7 @@ struct ChunkTests {
         let rules = chunkRules(chunks.count, samples: size, normalises: size == 50)
         let edges = [1, 2, 3, 6, 8].map { $0 * (size - step) } + [1, 2, 8].map { $0 * size / 2 }
         for samples in Set(edges.flatMap { [$0 - 1, $0, $0 + 1] }) where samples > 0 {
-            let track: [[Float]] = [7919, 7907].map { step in
-                (0..<samples).map { Float($0 * step % 1009) / 500 + 4 }
-            }
+            let track = scattered(samples: samples, from: 4)
             var statistics = TrackStatistics()
             statistics.add(PlanarAudio(channels: track, sampleRateHz: 100))
             let expected = demix(

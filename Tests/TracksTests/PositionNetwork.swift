@@ -71,6 +71,11 @@ func track(_ name: String, in fixture: Fixture) throws -> [[Float]] {
     return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
 }
 
+/// Stereo of numbers from `least` to 2 more, which come again after 1,009 samples.
+func scattered(samples: Int, from least: Float = -1) -> [[Float]] {
+    [7919, 7907].map { step in (0..<samples).map { Float($0 * step % 1009) / 500 + least } }
+}
+
 /// Stereo of equal samples.
 func constant(_ value: Float, samples: Int) -> [[Float]] {
     [[Float]](repeating: [Float](repeating: value, count: samples), count: 2)

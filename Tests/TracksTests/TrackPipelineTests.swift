@@ -76,9 +76,7 @@ struct TrackPipelineTests {
     /// Sums of the whole track in two buffers, as in the reference, give the same bits.
     @Test(arguments: [1, 10, 199, 200, 201, 449, 450, 451, 5003], [0, 0.1, 0.25, 0.5, 0.9])
     func streamingEqualsWholeTrackOverlapAdd(samples: Int, overlap: Double) throws {
-        let track: [[Float]] = [7919, 7907].map { step in
-            (0..<samples).map { index in Float(index * step % 1009) / 500 - 1 }
-        }
+        let track = scattered(samples: samples)
         let options = SeparationOptions(shifts: 0, overlap: overlap)
         // All outputs differ, and none depends on the input.
         let segments = Counter()
@@ -123,9 +121,7 @@ struct TrackPipelineTests {
             SeparationOptions(shifts: 2, seed: 5, segmentSeconds: 0.3),
         ])
     func aResumedSeparationHasTheBitsOfAWholeOne(options: SeparationOptions) throws {
-        let channels: [[Float]] = [7919, 7907].map { step in
-            (0..<2003).map { index in Float(index * step % 1009) / 500 - 1 }
-        }
+        let channels = scattered(samples: 2003)
         // A member of another family, which has no shifts, shares a stem.
         let chunks = chunkRules(3, samples: 90)
         let others = options.shifts > 1 ? [] : [Bag.Member(chunks, weights: [1, 2])]
@@ -166,9 +162,7 @@ struct TrackPipelineTests {
     /// change no sample.
     @Test(arguments: [true, false])
     func longSegmentsLeaveInBlocks(split: Bool) throws {
-        let track: [[Float]] = [7919, 7907].map { step in
-            (0..<200_000).map { index in Float(index * step % 1009) / 500 - 1 }
-        }
+        let track = scattered(samples: 200_000)
         let configuration = try PositionNetwork.configuration(
             segmentSamples: 90_000, padsToTraining: false)
         var stems = PlanarAudio(channelCount: 4, sampleRateHz: 100)

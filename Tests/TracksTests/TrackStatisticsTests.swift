@@ -22,12 +22,6 @@ struct TrackStatisticsTests {
         #expect(statistics.scale == 1e-8)
     }
 
-    @Test func silenceIsScaledByEpsilonAlone() {
-        let statistics = statistics([[Float](repeating: 0, count: 1000)])
-        #expect(statistics.mean == 0)
-        #expect(statistics.scale == 1e-8)
-    }
-
     @Test func blocksGiveTheBitsOfTheWholeTrack() {
         let track = (0..<5000).map { Float($0 * 7919 % 1009) / 500 - 1 }
         let whole = statistics([track])
