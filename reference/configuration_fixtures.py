@@ -143,7 +143,6 @@ def describe(name, kwargs, samples=5001):
         # A string, as in a checkpoint's metadata.
         "kwargs": json.dumps(encode(kwargs)),
         "tensors": {key: list(value.shape) for key, value in model.state_dict().items()},
-        "parameters": sum(value.numel() for value in model.state_dict().values()),
         "segment_samples": int(model.segment * model.samplerate),
         "samples": samples,
         "frames": frames[0],

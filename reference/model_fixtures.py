@@ -20,7 +20,6 @@ and for the configurations in DETAILED, whose core runs on `mix` and `core.x`:
     channel_upsampler(_t), channel_downsampler(_t)    [C, F·T], [C, T]
     crosstransformer.layers.i, crosstransformer.layers_t.i  tokens [T·F, C], time-major, and [T, C]
 
-The models of ALONE have a checkpoint without outputs: no test needs them.
 `base.onnxruntime.safetensors` has `output` and `add_67` of `base` from ONNX
 Runtime, for its `mix` and `core.x`.
 """
@@ -58,7 +57,6 @@ GROUP = "models"
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "hybrid_half": torch.float16}
 DETAILED = ("base", "merge", "context_enc_1", "mono", "kernel_4", "hybrid", "hybrid_old")
 OF_THE_MIX = "mono"
-ALONE = ("merge_deeper",)
 # Steps of the largest outputs, with values of each channel, frequency and frame (fixture.sampled).
 EVERY = {
     "base": {"core.output": 5, "core.add_67": 7},
@@ -101,8 +99,6 @@ def save_checkpoint(name: str) -> reference.HTDemucs:
 def make_one(name: str) -> None:
     """Writes checkpoint and outputs of one configuration."""
     model = save_checkpoint(name)
-    if name in ALONE:
-        return
     channels, length = model.audio_channels, int(model.segment * model.samplerate)
     draws = draw.Draws(SEED)
     # Loud and quiet, with an offset: the model must remove and restore mean and deviation.

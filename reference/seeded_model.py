@@ -116,8 +116,6 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     ),  # fmt: skip
     # 128 frequencies -> 32 -> 8 -> 1: the last layer spans all, and adds an empty time layer.
     "merge": tiny(depth=3, norm_starts=2, t_layers=3),
-    # One layer after the merge, on time alone, with stride 2: here without a transformer.
-    "merge_deeper": tiny(depth=4, norm_starts=1, norm_groups=2, t_layers=0),
     "norm_from_second": tiny(norm_starts=1, norm_groups=2),
     "norm_everywhere": tiny(norm_starts=0, norm_groups=1),
     "context_enc_1": tiny(context_enc=1),

@@ -7,13 +7,13 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// A fixture under Tests/Fixtures/blocks, with its parameters, inputs and arguments.
+/// A fixture under Tests/Fixtures/blocks or layers, with its parameters, inputs and arguments.
 struct Block {
     let golden: Fixture
     let backend: Backend
 
-    init(_ name: String, on backend: Backend) throws {
-        golden = try Fixture("blocks/\(name)")
+    init(_ name: String, in group: String = "blocks", on backend: Backend) throws {
+        golden = try Fixture("\(group)/\(name)")
         self.backend = backend
     }
 

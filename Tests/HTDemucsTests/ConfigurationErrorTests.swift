@@ -97,7 +97,8 @@ struct ConfigurationErrorTests {
     @Test(arguments: [
         ("audio_channels", "0"), ("audio_channels", "-2"), ("audio_channels", "1000000"),
         ("channels", "0"), ("channels", "9223372036854775807"), ("growth", "0.5"),
-        ("growth", "1e308"), ("nfft", "0"), ("nfft", "4095"), ("nfft", "4100"), ("nfft", "864"),
+        ("growth", "16"), ("growth", "1e308"), ("nfft", "0"), ("nfft", "4095"), ("nfft", "4100"),
+        ("nfft", "4104"), ("nfft", "864"),
         ("nfft", "9223372036854775800"), ("depth", "0"), ("depth", "1000000000"),
         ("kernel_size", "0"), ("stride", "0"), ("stride", "9"), ("stride", "2"),
         ("time_stride", "0"), ("context", "-1"), ("context_enc", "65"), ("norm_groups", "0"),
@@ -168,10 +169,6 @@ struct ConfigurationErrorTests {
         Self.expectInvalid("nfft", "2048", "\"depth\":5,\"nfft\":2048")
     }
 
-    @Test func frequenciesMustDivideDown() throws {
-        Self.expectInvalid("nfft", "4104", "\"nfft\":4104")
-    }
-
     @Test func growthMustAgreeWithTheTransformer() throws {
         // int(1.5·5) = 7, but the transformer is built for 7.5 channels.
         let arguments = #""depth":2,"channels":5,"growth":1.5,"dconv_comp":2,"t_layers":"#
@@ -182,10 +179,6 @@ struct ConfigurationErrorTests {
     @Test func anInactiveDConvMayHaveNoHiddenChannels() throws {
         #expect(Self.error("\"dconv_mode\":0,\"dconv_comp\":1000") == nil)
         #expect(Self.error("\"dconv_depth\":0,\"dconv_comp\":1000") == nil)
-    }
-
-    @Test func growthBeyondAllBoundsIsRefused() throws {
-        Self.expectInvalid("growth", "16.0", "\"growth\":16")
     }
 
     private static func expectInvalid(

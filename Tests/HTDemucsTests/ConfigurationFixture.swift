@@ -24,7 +24,6 @@ struct ConfigurationFixture: Decodable {
         let kwargs: String
         /// Shapes of all tensors of the state dict, by name.
         let tensors: [String: [Int]]
-        let parameters: Int
         let segmentSamples: Int
         /// Number of samples of the model's input, and of frames of its spectrogram.
         let samples: Int

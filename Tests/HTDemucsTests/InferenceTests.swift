@@ -25,18 +25,6 @@ struct InferenceTests {
         try Configuration.read(from: open(name), overriding: overriding).configuration
     }
 
-    @Test(arguments: ["model.th", "legacy.th"])
-    func storedConfigurationsAreTheSame(name: String) throws {
-        #expect(try Self.configuration(name) == Self.configuration("model.safetensors"))
-    }
-
-    @Test(arguments: ["ggml.bin", "prefixed.safetensors"])
-    func shapesImplyTheConfiguration(name: String) throws {
-        #expect(
-            try Self.configuration(name, overriding: Self.unseen)
-                == Self.configuration("model.safetensors"))
-    }
-
     @Test(arguments: ["core.onnx", "half.onnx", "whole.onnx"])
     func graphsImplyTheConfigurationButForTheRate(name: String) throws {
         var expected = try Self.configuration("model.safetensors").arguments
@@ -106,7 +94,6 @@ struct InferenceTests {
     /// Hybrid Demucs v3 as stored by its authors, and by demucs.cpp without arguments.
     @Test(arguments: ["hdemucs.th", "hdemucs.bin"])
     func thirdVersionComputesTheSameInEveryFormat(name: String) throws {
-        let backend = try Backend(threads: 1)
         let stored = try Self.open(name)
         let overriding: [String: ArgumentValue] =
             stored.describesModel
@@ -116,13 +103,7 @@ struct InferenceTests {
                 "samplerate": .integer(1600),
                 "segment": .fraction(numerator: 1, denominator: 4),
             ]
-        let expected = try Self.open("hdemucs.safetensors").network(backend: backend)
-        let model = try stored.network(overriding: overriding, backend: backend)
-        #expect(model.configuration == expected.configuration)
-        let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
-        #expect(
-            try model.forward(mix).floats.map(\.bitPattern)
-                == expected.forward(mix).floats.map(\.bitPattern))
+        try expectSameModel(stored, overriding, as: "hdemucs.safetensors")
     }
 
     @Test func demucsOnWaveformsIsReadFromItsPickle() throws {
@@ -135,11 +116,20 @@ struct InferenceTests {
         "model.th", "legacy.th", "ggml.bin", "prefixed.safetensors", "core.onnx", "whole.onnx",
     ])
     func everyFormatComputesTheSame(name: String) throws {
-        let backend = try Backend(threads: 1)
         let stored = try Self.open(name)
-        let overriding = stored.describesModel ? [:] : Self.unseen
-        let expected = try Self.open("model.safetensors").network(backend: backend)
+        try expectSameModel(
+            stored, stored.describesModel ? [:] : Self.unseen, as: "model.safetensors")
+    }
+
+    private func expectSameModel(
+        _ stored: Checkpoint, _ overriding: [String: ArgumentValue], as name: String
+    ) throws {
+        let backend = try Backend(threads: 1)
+        let expected = try Self.open(name).network(backend: backend)
         let model = try stored.network(overriding: overriding, backend: backend)
+        // The embedding of a graph already includes the factor 10.
+        #expect(
+            stored.path.hasSuffix(".onnx") || model.configuration == expected.configuration)
         let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
         #expect(
             try model.forward(mix).floats.map(\.bitPattern)

@@ -17,7 +17,7 @@ import WeightsLoader
         backend = try Backend(threads: 2)
     }
 
-    /// Models with golden outputs. The refused model `merge_deeper` has none.
+    /// Models with golden outputs.
     static let names = Fixture.names(in: "models").filter { $0.hasSuffix(".outputs") }
         .map { String($0.dropLast(".outputs".count)) }
 

@@ -42,17 +42,10 @@ import Testing
         let ndecay: Int?
     }
 
-    /// Expects an SNR of 120 dB, a relative error of 1e-6.
-    private func expect(
-        _ output: LaidOut, in golden: Fixture, sourceLocation: SourceLocation = #_sourceLocation
-    ) throws {
-        let comparison = try golden.comparison(of: output, with: "output")
-        #expect(comparison.snrDecibels >= 120, "\(comparison)", sourceLocation: sourceLocation)
-    }
-
     @Test(arguments: names("lstm"))
     func lstm(_ name: String) throws {
-        let golden = try Fixture("layers/\(name)")
+        let block = try Block(name, in: "layers", on: backend)
+        let golden = block.golden
         let input = try golden.laidOut("input")
         // The dimension of a single sequence or a single step may be missing.
         let channels = input.shape[input.shape.count - 1]
@@ -60,11 +53,11 @@ import Testing
         let sequences = count < 2 ? 1 : input.shape[count - 2]
         let times = input.values.count / channels / sequences
         let lstm = try reader.bidirectionalLSTM(
-            golden.checkpoint.parameters(), channels: channels,
+            block.parameters, channels: channels,
             layers: golden.arguments(as: LSTMArguments.self).numLayers)
         let output = lstm(
             backend.tensor([times, sequences, channels], input.values), on: backend)
-        try expect(LaidOut(golden.shape("output"), output.floats), in: golden)
+        try block.expect(LaidOut(golden.shape("output"), output.floats))
     }
 
     /// `[signals, channels, times]` of a fixture as `[signals, times, channels]`; a fixture of one
@@ -76,31 +69,31 @@ import Testing
         return backend.tensor(input.shape, input.values)
     }
 
-    private func expectSignals(_ x: Tensor, in golden: Fixture) throws {
+    private func expectSignals(_ x: Tensor, in block: Block) throws {
         let output = LaidOut(x.shape, x.floats).permuted([0, 2, 1])
-        try expect(LaidOut(golden.shape("output"), output.values), in: golden)
+        try block.expect(LaidOut(block.golden.shape("output"), output.values))
     }
 
     @Test(arguments: names("blstm"))
     func blstm(_ name: String) throws {
-        let golden = try Fixture("layers/\(name)")
-        let arguments = try golden.arguments(as: BLSTMArguments.self)
-        let x = try signals(golden)
+        let block = try Block(name, in: "layers", on: backend)
+        let arguments = try block.golden.arguments(as: BLSTMArguments.self)
+        let x = try signals(block.golden)
         let blstm = try reader.blstm(
-            golden.checkpoint.parameters(), channels: x.shape[2], layers: arguments.layers ?? 1,
+            block.parameters, channels: x.shape[2], layers: arguments.layers ?? 1,
             windowTimes: arguments.maxSteps, skips: arguments.skip ?? false)
-        try expectSignals(blstm(x, on: backend), in: golden)
+        try expectSignals(blstm(x, on: backend), in: block)
     }
 
     @Test(arguments: names("local_state"))
     func localState(_ name: String) throws {
-        let golden = try Fixture("layers/\(name)")
-        let arguments = try golden.arguments(as: AttentionArguments.self)
-        let x = try signals(golden)
+        let block = try Block(name, in: "layers", on: backend)
+        let arguments = try block.golden.arguments(as: AttentionArguments.self)
+        let x = try signals(block.golden)
         let localState = try reader.localState(
-            golden.checkpoint.parameters(), channels: x.shape[2], heads: arguments.heads ?? 4,
+            block.parameters, channels: x.shape[2], heads: arguments.heads ?? 4,
             decays: arguments.ndecay ?? 4)
         localState(x, on: backend)
-        try expectSignals(x, in: golden)
+        try expectSignals(x, in: block)
     }
 }

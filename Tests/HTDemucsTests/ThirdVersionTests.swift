@@ -127,30 +127,6 @@ import WeightsLoader
         #expect(try transformer.inBag(ofSegmentSeconds: 44) == transformer)
     }
 
-    @Test func missingAndTruncatedLSTMWeightsAreNamed() throws {
-        let backend = try Backend(threads: 1)
-        let name = "encoder.2.dconv.layers.0.3.lstm.weight_hh_l1_reverse"
-        var missing = try RawCheckpoint(fixture: "hybrid")
-        let tensor = try #require(missing[name])
-        missing[name] = nil
-        let absent = #expect(throws: WeightsError.self) {
-            _ = try missing.open().network(backend: backend)
-        }
-        guard case .tensorMissing(_, name, _, _) = absent else {
-            Issue.record("\(String(describing: absent))")
-            return
-        }
-        var truncated = missing
-        truncated.tensors.append(
-            .init(
-                name: name, type: tensor.type, shape: [tensor.shape[0] - 1, tensor.shape[1]],
-                bytes: Array(tensor.bytes.dropLast(4 * tensor.shape[1]))))
-        let error = #expect(throws: WeightsError.self) {
-            _ = try truncated.open().network(backend: backend)
-        }
-        #expect("\(try #require(error))".contains(name))
-    }
-
     private func stems(_ name: String, samples: Int, on backend: Backend) throws -> [Float] {
         let model = try RawCheckpoint(fixture: name).open().network(backend: backend)
         let channels = model.configuration.arguments.audioChannels

@@ -89,10 +89,8 @@ import WeightsLoader
     /// audio-separator's MelBandRoformer ignores the argument, so that a file may contradict it.
     @Test func theShapesDecideHowWideMasksOfMelBandsAre() throws {
         let checkpoint = try Checkpoint.open(path("mel_target"))
-        var sections = try sections("mel_target")
-        guard case .object(var model) = sections["model"] else { throw CancellationError() }
-        model["mlp_expansion_factor"] = .integer(1)
-        sections["model"] = .object(model)
+        let sections = try sections("mel_target").setting(
+            ["mlp_expansion_factor": .integer(1)], in: "model")
         let completed = RoFormerConfiguration.Kind.melBand.completed(sections, from: checkpoint)
         let configuration = try RoFormerConfiguration(.melBand, completed)
         #expect(configuration.maskChannels == 4 * configuration.channels)
@@ -145,12 +143,14 @@ import WeightsLoader
     /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
     @Test func publishedSizesAreUnique() throws {
         let mel = try #require(BandLayout(melBands: 60, nfft: 2048, sampleRateHz: 44_100))
-        var tensors = mel.bands.enumerated().map { index, band in
-            RawCheckpoint.Tensor(
-                name: "band_split.to_features.\(index).0.gamma", shape: [4 * band.count],
-                floats: [Float](repeating: 1, count: 4 * band.count))
-        }
-        func model(_ kind: RoFormerConfiguration.Kind) throws -> [String: ArgumentValue] {
+        func model(
+            _ kind: RoFormerConfiguration.Kind, widths: [Int]
+        ) throws -> [String: ArgumentValue] {
+            let tensors = widths.enumerated().map { index, width in
+                RawCheckpoint.Tensor(
+                    name: "band_split.to_features.\(index).0.gamma", shape: [4 * width],
+                    floats: [Float](repeating: 1, count: 4 * width))
+            }
             let folder = TemporaryFolder()
             let path = try folder.write(
                 try RawCheckpoint(metadata: [:], tensors: tensors).data, "bands.safetensors")
@@ -158,17 +158,12 @@ import WeightsLoader
             guard case .object(let model) = completed["model"] else { throw CancellationError() }
             return model
         }
-        let found = try model(.melBand)
+        let found = try model(.melBand, widths: mel.bands.map(\.count))
         #expect(found["num_bands"] == .integer(60) && found["stereo"] == .bool(true))
         #expect(found["stft_n_fft"] == .integer(2048))
         #expect(found["sample_rate"] == .integer(44_100))
         let widths = [2, 2, 4, 513, 504]
-        tensors = widths.enumerated().map { index, width in
-            RawCheckpoint.Tensor(
-                name: "band_split.to_features.\(index).0.gamma", shape: [4 * width],
-                floats: [Float](repeating: 1, count: 4 * width))
-        }
-        let split = try model(.bandSplit)
+        let split = try model(.bandSplit, widths: widths)
         #expect(split["freqs_per_bands"] == .array(widths.map { .integer($0) }))
         #expect(split["stereo"] == .bool(true) && split["stft_n_fft"] == .integer(2048))
     }
@@ -252,10 +247,7 @@ import WeightsLoader
     func mistakesNameTheirKey(
         section: String, key: String, value: ArgumentValue, named: String
     ) throws {
-        var sections = try sections("target")
-        guard case .object(var members) = sections[section] else { throw CancellationError() }
-        members[key] = value
-        sections[section] = .object(members)
+        let sections = try sections("target").setting([key: value], in: section)
         let error = #expect(throws: ConfigurationError.self) {
             try RoFormerConfiguration(.bandSplit, sections)
         }
@@ -286,7 +278,7 @@ import WeightsLoader
 
 extension [String: ArgumentValue] {
     /// These sections with other values in one of them.
-    fileprivate func setting(_ values: [String: ArgumentValue], in section: String) -> Self {
+    func setting(_ values: [String: ArgumentValue], in section: String) -> Self {
         guard case .object(let members) = self[section] else { return self }
         var sections = self
         sections[section] = .object(members.merging(values) { $1 })

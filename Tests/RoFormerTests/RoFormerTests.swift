@@ -59,10 +59,8 @@ import WeightsLoader
     /// Masks twice as wide whose further channels are zero are the same masks.
     @Test func masksOfMelBandsHaveTheWidthOfTheirArgument() throws {
         let checkpoint = try Checkpoint.open(Fixture.url("roformer/mel.safetensors").path)
-        var sections = try RoFormerConfiguration.Kind.melBand.storedSections(of: checkpoint)
-        guard case .object(var arguments) = sections["model"] else { throw CancellationError() }
-        arguments["mlp_expansion_factor"] = .integer(8)
-        sections["model"] = .object(arguments)
+        let sections = try RoFormerConfiguration.Kind.melBand.storedSections(of: checkpoint)
+            .setting(["mlp_expansion_factor": .integer(8)], in: "model")
         let wider = ParameterReader { name, shape in
             guard let tensor = checkpoint.tensor(named: name),
                 let floats = try? checkpoint.floats(tensor)

@@ -10,8 +10,6 @@ package struct Comparison: Sendable, CustomStringConvertible {
     package let snrDecibels: Double
     /// The largest |expected − actual|.
     package let maxAbsolute: Double
-    /// ‖expected − actual‖ / ‖expected‖.
-    package let relativeL2: Double
     /// The first index that is not finite, or off by more than 1e-3 of the expected RMS.
     package let firstBadIndex: Int?
     private let counts: (actual: Int, expected: Int)
@@ -25,14 +23,11 @@ package struct Comparison: Sendable, CustomStringConvertible {
         guard actual.count == expected.count, firstNotFinite == nil else {
             snrDecibels = -.infinity
             maxAbsolute = .infinity
-            relativeL2 = .infinity
             firstBadIndex = firstNotFinite ?? count
             return
         }
         let energies = SignalToNoise(of: actual, against: expected)
         snrDecibels = energies.decibels
-        relativeL2 =
-            energies.noise == 0 ? 0 : (energies.noise / energies.signal).squareRoot()
         func error(_ index: Int) -> Double { abs(Double(expected[index]) - Double(actual[index])) }
         maxAbsolute = (0..<count).reduce(0) { max($0, error($1)) }
         let tolerance = count == 0 ? 0 : 1e-3 * (energies.signal / Double(count)).squareRoot()
@@ -43,7 +38,6 @@ package struct Comparison: Sendable, CustomStringConvertible {
         let values = [
             "SNR \(Self.rounded(snrDecibels, "%.1f")) dB",
             "max abs \(Self.rounded(maxAbsolute, "%.3g"))",
-            "relative L2 \(Self.rounded(relativeL2, "%.3g"))",
             "first bad index \(firstBadIndex.map(String.init) ?? "none")",
             counts.actual == counts.expected
                 ? "\(counts.expected) values"

@@ -25,12 +25,6 @@ struct TorchErrorTests {
 
     // MARK: - The archive
 
-    @Test func theArchiveWrittenAnewOpens() throws {
-        let entries = ZipEntries(try Self.bytes("views.th"))
-        #expect(entries.list.count > 5)
-        #expect(try CraftedFile(entries.archive).openingError() == nil)
-    }
-
     @Test func aCutArchiveIsReported() throws {
         let bytes = try Self.bytes("views.th")
         for count in [4, 100, bytes.count - 1] {
@@ -170,7 +164,8 @@ struct TorchErrorTests {
             Array("}\(klass)}X\u{01}\0\0\0a".utf8) + value + Array("su.".utf8)
         let error = try CraftedFile(entries.archive).openingError()
         #expect((error == nil) == isTaken)
-        #expect(isTaken || error?.description.contains("nested too deeply, or too many") == true)
+        let problem = "\"kwargs\": values nested too deeply, or too many"
+        #expect(isTaken || error?.description.contains(problem) == true)
     }
 
     /// The keyword arguments are one level, a value in them the next.
@@ -194,14 +189,9 @@ struct TorchErrorTests {
     }
 
     @Test func valuesNestedDeeplyOrInThemselvesAreRefusedAsArguments() throws {
-        let klass = Self.klass
-        let deep =
-            Array("}\(klass)}X\u{01}\0\0\0aN".utf8)
-            + [UInt8](repeating: 0x85, count: 100_000) + Array("su.".utf8)
-        let cycle = Array("}\(klass)}X\u{01}\0\0\0a]q\u{01}h\u{01}asu.".utf8)
-        for pickle in [deep, cycle] {
-            let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
-            #expect(message.contains("\"kwargs\": values nested too deeply"), "\(message)")
+        let deep = [UInt8(ascii: "N")] + [UInt8](repeating: 0x85, count: 100_000)
+        for value in [deep, Array("]q\u{01}h\u{01}a".utf8)] {
+            try Self.expect(argument: value, isTaken: false)
         }
     }
 
