@@ -84,11 +84,7 @@ import Tracks
             try SeparationStream(
                 separator, channelCount: 2, sampleRateHz: 1600, live: live, options: options)
         }
-        let spooled = try stream(nil)
-        try spooled.append(track)
-        try spooled.end()
-        var stems = PlanarAudio(channelCount: 8, sampleRateHz: 1600)
-        while let block = try spooled.next() { stems.append(block) }
+        let stems = try stream(nil).stems(of: track)
         #expect(stems.channels == whole.stems.flatMap(\.audio.channels))
         #expect(throws: SeparationError.self) { try stream(.balanced) }
     }

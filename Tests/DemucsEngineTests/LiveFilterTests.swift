@@ -75,12 +75,9 @@ struct LiveFilterTests {
         let stream = try SeparationStream(
             separator, channelCount: channels, sampleRateHz: 1_600,
             live: options, options: SeparationOptions())
-        var stems = PlanarAudio(channelCount: stemRows, sampleRateHz: 1_600)
-        try stream.append(track)
-        while let block = try stream.next() { stems.append(block) }
-        #expect(stems.sampleCount >= 2_500 - 80 - 80 - 16)
-        try stream.end()
-        while let block = try stream.next() { stems.append(block) }
+        let stems = try stream.stems(of: track) { early in
+            #expect(early >= 2_500 - 80 - 80 - 16)
+        }
         #expect(found[0..<delay].peak == 0)
         #expect(found[delay..<found.sampleCount] == stems)
     }

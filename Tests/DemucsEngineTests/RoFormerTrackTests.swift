@@ -74,13 +74,7 @@ import Testing
                 let stream = try SeparationStream(
                     separator, channelCount: track.channelCount, sampleRateHz: 44_100,
                     options: SeparationOptions())
-                var stems = PlanarAudio(channelCount: whole.count, sampleRateHz: 44_100)
-                for start in stride(from: 0, to: samples, by: blockSamples) {
-                    try stream.append(track[start..<min(start + blockSamples, samples)])
-                    while let block = try stream.next() { stems.append(block) }
-                }
-                try stream.end()
-                while let block = try stream.next() { stems.append(block) }
+                let stems = try stream.stems(of: track, blockSamples: blockSamples)
                 #expect(stems.channels == whole, "\(samples) samples, a stream")
             }
         }

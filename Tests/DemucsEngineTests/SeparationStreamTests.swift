@@ -12,7 +12,7 @@ struct SeparationStreamTests {
         separator = try NoiseTrack.model()
     }
 
-    /// All stems of a stream that gets blocks of one length, and is read after each block.
+    /// All stems of a stream that gets blocks of one length.
     private func stems(
         _ track: PlanarAudio, blockSamples: Int, live: LiveOptions? = nil,
         rate: OutputOptions.Rate = .model,
@@ -21,18 +21,7 @@ struct SeparationStreamTests {
         let stream = try SeparationStream(
             separator, channelCount: track.channelCount, sampleRateHz: track.sampleRateHz,
             live: live, rate: rate, options: options)
-        let model = separator.model
-        var stems = PlanarAudio(
-            channelCount: model.sources.count * model.audioChannels,
-            sampleRateHz: rate == .input ? track.sampleRateHz : model.sampleRateHz)
-        for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
-            try stream.append(track[start..<min(start + blockSamples, track.sampleCount)])
-            while let block = try stream.next() { stems.append(block) }
-        }
-        givenBeforeTheEnd = stems.sampleCount
-        try stream.end()
-        while let block = try stream.next() { stems.append(block) }
-        return stems
+        return try stream.stems(of: track, blockSamples: blockSamples) { givenBeforeTheEnd = $0 }
     }
 
     private let live = LiveOptions(lookaheadSeconds: 0.05, hopSeconds: 0.1)

@@ -21,10 +21,7 @@ import Tracks
         _ edits: [String], only: String = "output,add_67", attention: String? = nil
     ) throws -> [String: NamedTensor] {
         let model = try PortedFixture.model()
-        var trace = Trace(
-            input: try NamedTensor("input", [1] + golden.shape("mix"), golden.floats("mix")),
-            x: try NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
-            origin: "fixture")
+        var trace = try Trace(golden, x: "mag")
         trace.edits = try edits.map(Edit.init)
         var found: [String: NamedTensor] = [:]
         try trace.run(
@@ -97,10 +94,7 @@ import Tracks
         let golden = try Fixture("roformer/bands_deep.outputs")
         let model = try PortedFixture.roformer("bands_deep")
         func final(_ edits: [String]) throws -> [Float] {
-            var trace = Trace(
-                input: try NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")),
-                x: nil,
-                origin: "fixture")
+            var trace = try Trace(golden)
             trace.edits = try edits.map(Edit.init)
             var found: [Float] = []
             try trace.run(

@@ -75,6 +75,14 @@ struct PortedFixture {
         return preparation.description
     }
 
+    /// Writes chunks of a short track.
+    ///
+    /// - Returns: the file of their manifest.
+    func manifest() throws -> URL {
+        try prepare(try track(samples: 200))
+        return URL(fileURLWithPath: chunks + "/" + ChunkDescription.fileName)
+    }
+
     /// Runs the core on chunks, and returns its progress.
     @discardableResult
     func run(_ chunks: String? = nil, on backend: Backend? = nil) throws -> [Int] {
@@ -115,5 +123,18 @@ struct PortedFixture {
         _ tensor: String, _ chunk: Int, _ container: TensorEncoding.Container = .raw
     ) -> String {
         ChunkFolder(chunks).file(tensor, chunk, container)
+    }
+}
+
+extension Trace {
+    /// A pass over the mix of a fixture, for the core beside its spectrogram of that name.
+    init(_ golden: Fixture, x: String? = nil) throws {
+        func tensor(_ name: String, _ value: String) throws -> NamedTensor {
+            try NamedTensor(name, [1] + golden.shape(value), golden.floats(value))
+        }
+        self.init(
+            input: try tensor(x == nil ? "mix" : "input", "mix"),
+            x: try x.map { try tensor("x", $0) },
+            origin: "fixture")
     }
 }

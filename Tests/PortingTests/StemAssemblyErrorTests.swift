@@ -37,29 +37,12 @@ import Tracks
         #expect(text.contains("float32 [1, 2, 4, 128, 3]"), "\(text)")
     }
 
-    @Test func aShortFileIsNamedWithItsShape() throws {
-        let path = fixture.file("add_67", 1)
-        let data = try Data(contentsOf: URL(fileURLWithPath: path))
-        try data.dropLast(8).write(to: URL(fileURLWithPath: path))
-        let text = message()
-        #expect(text.hasPrefix(path), "\(text)")
-        #expect(text.contains("\(data.count - 8) bytes, expected \(data.count)"), "\(text)")
-        #expect(text.contains("float32 [1, 2, 2, 160]"), "\(text)")
-    }
-
     @Test func filesOfTwoTypesAreNotMixed() throws {
         let path = fixture.file("output", 3)
         let tensor = try fixture.tensor("output", 3, [1, 2, 4, 128, 3])
         try TensorFile.write(tensor, to: path, TensorEncoding(.raw, .float16))
-        let raw = message()
-        #expect(raw.hasPrefix(path) && raw.contains("float16"), "\(raw)")
-
-        try FileManager.default.removeItem(atPath: path)
-        let array = fixture.file("output", 3, .npy)
-        try TensorFile.write(tensor, to: array, TensorEncoding(.npy, .float16))
-        let typed = message()
-        #expect(typed.hasPrefix(array) && typed.contains("F16"), "\(typed)")
-        #expect(typed.contains("[1, 2, 4, 128, 3]"), "\(typed)")
+        let text = message()
+        #expect(text.hasPrefix(path) && text.contains("float16"), "\(text)")
     }
 
     @Test func anotherShapeIsNamed() throws {

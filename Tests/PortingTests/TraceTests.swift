@@ -25,10 +25,7 @@ import Tracks
     ) throws -> TensorCollection {
         let path = folder.path("ours.safetensors")
         let model = try PortedFixture.model(model)
-        _ = try Trace(
-            input: NamedTensor("input", [1] + fixture.shape("mix"), fixture.floats("mix")),
-            x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
-        ).write(
+        _ = try Trace(fixture, x: mag).write(
             [NamePattern(only)], of: model, on: backend, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
@@ -80,10 +77,7 @@ import Tracks
     private func roformerTrace(_ name: String, _ golden: Fixture) throws -> TensorCollection {
         let model = try PortedFixture.roformer(name)
         let path = folder.path("roformer.safetensors")
-        _ = try Trace(
-            input: NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")), x: nil,
-            origin: "fixture"
-        ).write(
+        _ = try Trace(golden).write(
             [NamePattern("*")], of: model, on: backend, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
@@ -121,11 +115,7 @@ import Tracks
     @Test func attentionWeightsComeOnRequestAndEveryRowSumsToOne() throws {
         let model = try PortedFixture.model("cross_first")
         let path = folder.path("weights.safetensors")
-        let names = try Trace(
-            input: NamedTensor("input", [1] + golden.shape("mix"), golden.floats("mix")),
-            x: NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
-            origin: "fixture"
-        ).write(
+        let names = try Trace(golden, x: "mag").write(
             [NamePattern("crosstransformer.norm_in*")]
                 + NamePattern.attention("layers.0:1,layers_t.1:0", of: model),
             of: model, on: backend, to: path,
