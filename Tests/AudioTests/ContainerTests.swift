@@ -159,12 +159,6 @@ struct ContainerTests {
         #expect(abs(frames - 44_100 / 1_152) < 4, "\(data.count) bytes")
     }
 
-    @Test
-    func mp3PresetsDiffer() throws {
-        let files = try Set([2, 7].map { try secondOfMP3(MP3Settings(preset: $0)) })
-        #expect(files.count == 2)
-    }
-
     /// No encoder is left to refuse what the row takes, after hours of work.
     @Test(arguments: formats, [1, 2, 8, 9])
     func whatIsNotRefusedAtOnceIsWritten(format: OutputFormat, channels: Int) throws {

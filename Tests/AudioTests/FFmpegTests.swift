@@ -130,14 +130,6 @@ struct FFmpegTests {
         _ = try AudioInput(path: Recording.flac.path, spool: Spool(), ffmpeg: ffmpeg)
     }
 
-    @Test
-    func missingFFmpegIsNamed() {
-        let error = #expect(throws: AudioError.self) {
-            try AudioInput(path: video, ffmpeg: nil)
-        }
-        #expect(error?.description.contains("Install ffmpeg") == true)
-    }
-
     @Test(arguments: [
         ("echo 'file:/dev/stdin: Invalid data found' >&2; exit 1", "ffmpeg: Invalid data found"),
         (

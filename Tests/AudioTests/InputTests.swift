@@ -85,16 +85,8 @@ struct InputTests {
 
     @Test
     func namedPipeIsReadToItsEnd() throws {
-        let path = folder.path("pipe.wav")
-        #expect(mkfifo(path, 0o600) == 0)
-        let data = try Recording.flac.data
         let isAwaited = DispatchSemaphore(value: 0)
-        Thread.detachNewThread {
-            isAwaited.wait()
-            let handle = FileHandle(forWritingAtPath: path)
-            try? handle?.write(contentsOf: data)
-            try? handle?.close()
-        }
+        let path = folder.makePipe("pipe.wav", holding: try Recording.flac.data, after: isAwaited)
         let spool = Spool(folder: folder.url.path) {
             isAwaited.signal()
             return false

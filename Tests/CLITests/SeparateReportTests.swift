@@ -117,23 +117,15 @@ struct SeparateReportTests {
 
     /// A file that holds the model `cross_first` twice, as `one.` and `two.`.
     private func twoModels() throws -> Data {
-        let file = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
-        let headerBytes = Int(file.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
-        let values = file.dropFirst(8 + headerBytes)
-        let object = try JSONSerialization.jsonObject(with: file.dropFirst(8).prefix(headerBytes))
-        var header: [String: Any] = [:]
-        for (name, entry) in try #require(object as? [String: [String: Any]]) {
-            guard let offsets = entry["data_offsets"] as? [Int] else {
-                header[name] = entry
-                continue
+        let one = try RawCheckpoint(fixture: "cross_first")
+        let tensors = ["one", "two"].flatMap { member in
+            one.tensors.map { tensor in
+                var tensor = tensor
+                tensor.name = "\(member).\(tensor.name)"
+                return tensor
             }
-            header["one.\(name)"] = entry
-            header["two.\(name)"] = entry.merging(
-                ["data_offsets": offsets.map { $0 + values.count }]) { $1 }
         }
-        let text = try JSONSerialization.data(withJSONObject: header)
-        let count = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
-        return count + text + values + values
+        return try RawCheckpoint(metadata: one.metadata, tensors: tensors).data
     }
 
     @Test func aModelOfAFileWithSeveralIsChosen() throws {

@@ -102,14 +102,7 @@ struct SkipExistingTests {
 
     /// Reading a pipe again for its checksum would wait for ever.
     @Test func aNamedPipeIsSeparatedWithoutARecord() throws {
-        let path = folder.url("pipe.wav").path
-        #expect(mkfifo(path, 0o600) == 0)
-        let track = try folder.data("a.wav")
-        Thread.detachNewThread {
-            let handle = FileHandle(forWritingAtPath: path)
-            try? handle?.write(contentsOf: track)
-            try? handle?.close()
-        }
+        folder.makePipe("pipe.wav", holding: try folder.data("a.wav"))
         try folder.run("pipe.wav", "-n", "cross_first", "-o", "out", "--quiet")
         #expect(try !folder.data("out/cross_first/pipe/drums.wav").isEmpty)
         let records = try FileManager.default.contentsOfDirectory(

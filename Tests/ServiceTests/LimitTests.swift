@@ -165,7 +165,7 @@ struct LimitTests {
             Form.body([("stems", String(repeating: "a", count: 1 << 20))], file: Data([1])),
         ] { try service.upload(form: body).expectProblem(400, "bad-request") }
         for boundary in [
-            "", "; boundary=", "; boundary=x", "; boundary=\"\"", "; boundary", "; boundary=\u{7F}",
+            "", "; boundary=", "; boundary=x", "; boundary", "; boundary=\u{7F}",
             "; boundary=" + String(repeating: "b", count: 5000),
         ] {
             let answer = try service.upload(whole, "Content-Type: multipart/form-data\(boundary)")

@@ -34,6 +34,25 @@ package final class TemporaryFolder: Sendable {
         try write(Data(text.utf8), name)
     }
 
+    /// Makes a named pipe, whose reader gets these bytes.
+    ///
+    /// - Parameter isAwaited: waited for before the pipe is opened for writing.
+    @discardableResult
+    package func makePipe(
+        _ name: String, holding data: Data, after isAwaited: DispatchSemaphore? = nil
+    ) -> String {
+        let path = path(name)
+        // If this fails, the reader misses the file.
+        mkfifo(path, 0o600)
+        Thread.detachNewThread {
+            isAwaited?.wait()
+            let handle = FileHandle(forWritingAtPath: path)
+            try? handle?.write(contentsOf: data)
+            try? handle?.close()
+        }
+        return path
+    }
+
     /// Writes the RoFormer `target` as one of 1600 Hz, the rate of the models of demucs, whose stem
     /// is called `drums`; its own segments are longer than theirs.
     package func writeRoFormer(_ name: String) throws -> String {

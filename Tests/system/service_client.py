@@ -184,12 +184,10 @@ class Service:
             raise SystemExit(f"error: status {status}, expected a job that succeeds: {job}")
         return job
 
-    def head(
-        self, method: str, target: str, *lines: str, host: str | None = None, version: str = "HTTP/1.1"
-    ) -> bytes:
+    def head(self, method: str, target: str, *lines: str) -> bytes:
         """The head of a request, with further lines."""
-        name = f"127.0.0.1:{self.port}" if host is None else host
-        return "\r\n".join([f"{method} {target} {version}", f"Host: {name}", *lines, "", ""]).encode()
+        first = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        return "\r\n".join([*first, *lines, "", ""]).encode()
 
     def connect(self, receive_bytes: int | None = None, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address, with a receive buffer of the given size."""
@@ -342,15 +340,7 @@ def replies(stream: bytes) -> list[Reply]:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ")[1])
         body = b""
-        if headers.get("transfer-encoding") == "chunked":
-            while stream:
-                size, _, stream = stream.partition(b"\r\n")
-                count = int(size or b"0", 16)
-                body += stream[:count]
-                stream = stream[count + 2:]
-                if count == 0:
-                    break
-        elif status >= 200 and status not in (204, 304):
+        if status >= 200 and status not in (204, 304):
             count = int(headers.get("content-length", 0))
             body, stream = stream[:count], stream[count:]
         found.append(Reply(status, headers, body))
