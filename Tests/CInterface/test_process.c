@@ -22,9 +22,8 @@ typedef struct job {
 static void *run_job(void *context) {
     job *given = context;
     for (int repeat = 0; repeat < 5; repeat++) {
-        call_options options = seeded(1, given->seed, "");
         free(given->stems);
-        given->stems = separate_noise(given->model, FRAMES, given->seed, &options);
+        given->stems = separate_noise(given->model, FRAMES, given->seed);
     }
     return NULL;
 }
@@ -37,8 +36,7 @@ static void check_jobs(job *jobs, int count) {
         pthread_join(threads[index], NULL);
     sd_model *alone = open_tiny();
     for (int index = 0; index < count; index++) {
-        call_options options = seeded(1, jobs[index].seed, "");
-        float *expected = separate_noise(alone, FRAMES, jobs[index].seed, &options);
+        float *expected = separate_noise(alone, FRAMES, jobs[index].seed);
         CHECK_EQUAL(jobs[index].stems, expected, COUNT, "thread %d", index);
         free(expected), free(jobs[index].stems);
     }
@@ -72,11 +70,12 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     const sd_status forked = SD_ERROR_FORKED;
     FAILS(forked, sd_model_describe(model, no_event, NULL, WHY));
     FAILS(forked, sd_plan(model, NULL, 1, RATE, no_event, NULL, WHY));
-    FAILS(forked, separate_with(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, WHY));
+    FAILS(forked,
+          sd_separate(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, NULL, NULL, NULL, NULL, WHY));
     const char *track = "x";
     FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, WHY));
     FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, WHY));
-    FAILS(forked, open_stream(model, 2, RATE, NULL, &own_stream, WHY));
+    FAILS(forked, sd_stream_open(model, 2, RATE, NULL, NULL, NULL, NULL, NULL, &own_stream, WHY));
     FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, WHY));
     FAILS(forked, sd_stream_finish(stream, WHY));
     FAILS(forked, sd_stream_pull(stream, stems, 1, SD_PLANAR, &frames, WHY));
@@ -86,8 +85,7 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     sd_close(model);
 
     sd_model *own = open_tiny();
-    call_options options = seeded(1, 1, "");
-    float *result = separate_noise(own, FRAMES, 1, &options);
+    float *result = separate_noise(own, FRAMES, 1);
     CHECK_EQUAL(result, expected, COUNT, "in the child");
     sd_close(own);
     free(result);
@@ -96,12 +94,11 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
 
 static void fork_leaves_both_processes_able_to_work(void) {
     sd_model *model = open_tiny();
-    call_options options = seeded(1, 1, "");
-    float *expected = separate_noise(model, FRAMES, 1, &options), sample[CHANNELS] = {0.1f, 0.2f};
+    float *expected = separate_noise(model, FRAMES, 1), sample[CHANNELS] = {0.1f, 0.2f};
     for (int round = 0; round < 5; round++) {
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, NULL, NULL, NULL, &stream, WHY));
         OK(sd_stream_push(stream, sample, 1, SD_PLANAR, WHY));
         fflush(NULL);
         pid_t child = fork();
@@ -114,7 +111,7 @@ static void fork_leaves_both_processes_able_to_work(void) {
         waitpid(child, &status, 0);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", status);
 
-        float *again = separate_noise(model, FRAMES, 1, &options);
+        float *again = separate_noise(model, FRAMES, 1);
         CHECK_EQUAL(again, expected, COUNT, "in the parent after fork");
         free(again);
         // The child cancelled and closed its own copies.
@@ -157,10 +154,10 @@ static void open_and_close(int times) {
         sd_model *model = open_tiny();
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, NULL, NULL, NULL, &stream, WHY));
         OK(sd_stream_push(stream, sample, 1, SD_PLANAR, WHY));
         if (index % 10 == 0)
-            free(separate_noise(model, 100, 1, NULL));
+            free(separate_noise(model, 100, 1));
         sd_stream_close(stream);
         sd_cancellation_free(cancellation);
         sd_close(model);
@@ -205,7 +202,7 @@ static void use_everything(void) {
     sd_model *model = NULL, *none = NULL;
     OK(sd_open(tiny_model(), NULL, count_line, &lines, &model, WHY));
     sd_open("no_such_model", NULL, count_line, &lines, &none, WHY);
-    free(separate_noise(model, 1000, 1, NULL));
+    free(separate_noise(model, 1000, 1));
     const char *input = path_in(folder, "everything.wav");
     write_wav(input, 1000, 2, RATE, 1);
     const char *settings = settings_for(folder, "\"two-stems\": \"vocals\"");
@@ -220,10 +217,11 @@ static void use_everything(void) {
     OK(sd_models(NULL, NULL, NULL, WHY));
     float *samples = noise(1000 * CHANNELS, 1), *stems = silence(1000 * CHANNELS * STEMS);
     sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_INTERLEAVED);
-    OK(separate_with(model, &mix, NULL, stems, 1000, SD_INTERLEAVED, NULL, WHY));
+    OK(sd_separate(model, &mix, NULL, stems, 1000, SD_INTERLEAVED, NULL, NULL, NULL, NULL, NULL,
+                   WHY));
     sd_stream *stream = NULL;
     size_t frames = 0;
-    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, NULL, NULL, NULL, &stream, WHY));
     OK(sd_stream_push(stream, samples, 1000, SD_INTERLEAVED, WHY));
     OK(sd_stream_finish(stream, WHY));
     FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 1, SD_PLANAR, WHY));

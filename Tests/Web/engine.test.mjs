@@ -28,6 +28,16 @@ async function withEngine(options, body) {
   }
 }
 
+/** Calls `body` with an engine on a page that may share memory or not. */
+async function onPage(isIsolated, options, body) {
+  imitateBrowser({ isIsolated });
+  try {
+    await withEngine(options, body);
+  } finally {
+    imitateBrowser();
+  }
+}
+
 /** The stems with `settings` in float32: of the native program, and of the engine on one thread. */
 let expected;
 let single;
@@ -77,17 +87,10 @@ for (const threads of [2, 4]) {
   }));
 }
 
-test("a page that may not share memory gets the same bits on one thread", async () => {
-  imitateBrowser({ isIsolated: false });
-  try {
-    await withEngine({ threads: 4 }, async (engine) => {
-      assert.equal(engine.threads, 1);
-      assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
-    });
-  } finally {
-    imitateBrowser();
-  }
-});
+test("a page that may not share memory gets the same bits on one thread", () => onPage(false, { threads: 4 }, async (engine) => {
+  assert.equal(engine.threads, 1);
+  assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+}));
 
 test("pieces come in order and make up the stems", () => withEngine({}, async (engine) => {
   const pieces = [];
@@ -164,19 +167,12 @@ test("a separation that goes on gives the bits of a whole one", () => withEngine
 }));
 
 for (const isIsolated of [true, false]) {
-  test(`a cancelled separation ends, and another one begins (shared memory: ${isIsolated})`, async () => {
-    imitateBrowser({ isIsolated });
-    try {
-      await withEngine({}, async (engine) => {
-        const controller = new AbortController();
-        const cancelled = engine.separate(track, { ...settings, signal: controller.signal, onStems: () => controller.abort() });
-        await assert.rejects(cancelled, { name: "AbortError" });
-        assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
-      });
-    } finally {
-      imitateBrowser();
-    }
-  });
+  test(`a cancelled separation ends, and another one begins (shared memory: ${isIsolated})`, () => onPage(isIsolated, {}, async (engine) => {
+    const controller = new AbortController();
+    const cancelled = engine.separate(track, { ...settings, signal: controller.signal, onStems: () => controller.abort() });
+    await assert.rejects(cancelled, { name: "AbortError" });
+    assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+  }));
 }
 
 test("a separation that is cancelled in its first moment gives no stems", () => withEngine({}, async (engine) => {

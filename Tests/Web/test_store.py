@@ -20,27 +20,21 @@ FILE = torch_file("aa", MODEL)
 class StoreTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        folder = Path(cls.temporary.name)
+        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         member = {"signature": "aa", "hubAddress": "https://hub.invalid/resolve/main/aa.safetensors", "torchAddress": f"https://first.invalid/{FILE}", "torchChecksum": CHECKSUM}
         model = {"name": "small", "summary": "one", "sources": ["drums"], "downloadMegabytes": 6, "members": [member]}
         cls.page = Page(folder / "page", [model])
         cls.host = PageHost(cls.page.folder)
         cls.models = ModelHost()
-        cls.host.start()
-        cls.models.start()
+        for host in (cls.host, cls.models):
+            host.start()
+            cls.addClassCleanup(host.stop)
         cls.browser = Browser(str(folder))
+        cls.addClassCleanup(cls.browser.quit)
         cls.browser.prelude = """
             const models = await import("/engine/models.js");
             const storage = await (await import("/engine/storage.js")).openStorage();
         """
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.browser.quit()
-        cls.host.stop()
-        cls.models.stop()
-        cls.temporary.cleanup()
 
     def setUp(self):
         self.models.files = {FILE: MODEL}
@@ -48,10 +42,14 @@ class StoreTests(unittest.TestCase):
         self.models.requests = []
         self.browser.execute_cdp_cmd("Storage.overrideQuotaForOrigin", {"origin": self.host.address})
         # Each test has a new browser: no files, no service worker.
-        self.browser.get("about:blank")
-        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
+        self.forget()
         self.visit()
         self.browser.execute_script("sessionStorage.clear()")
+
+    def forget(self):
+        """Leaves the page, and removes all that the browser keeps of it."""
+        self.browser.get("about:blank")
+        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
 
     def visit(self):
         self.browser.get(self.host.address + "/")
@@ -76,8 +74,7 @@ class StoreTests(unittest.TestCase):
     # The service worker
 
     def test_a_plain_host_gives_an_isolated_page_after_one_reload(self):
-        self.browser.get("about:blank")
-        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
+        self.forget()
         self.browser.get(self.host.address + "/")
         self.browser.wait("self.crossOriginIsolated && window.offline === null")
         self.assertEqual(self.browser.execute_script("return sessionStorage.visits"), "2")
@@ -103,8 +100,7 @@ class StoreTests(unittest.TestCase):
         self.addCleanup(self.page.write, "first")
         (self.page.folder / "engine/demo.safetensors").write_bytes(b"another model")
         self.addCleanup((self.page.folder / "engine/demo.safetensors").write_bytes, b"a model")
-        self.browser.get("about:blank")
-        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
+        self.forget()
         self.browser.get(self.host.address + "/")
         words = self.browser.wait("window.offline")
         self.assertEqual(words, "The page can't be kept for use without a network (a file of it can't be loaded or kept).")

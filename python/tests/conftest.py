@@ -62,13 +62,18 @@ def model() -> Iterator[swift_demucs.Model]:
         yield loaded
 
 
+def write_bag(folder: Path, checkpoint: Path) -> Path:
+    """The file of a new bag of a model, twice."""
+    for name in ("one", "two"):
+        (folder / f"{name}.safetensors").symlink_to(checkpoint.resolve())
+    (folder / "bag.yaml").write_text("models: ['one', 'two']\n")
+    return folder / "bag.yaml"
+
+
 @pytest.fixture
 def bag(tmp_path: Path, checkpoint: Path) -> Path:
     """A folder with a bag of two models, called "bag"."""
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.safetensors").symlink_to(checkpoint.resolve())
-    (tmp_path / "bag.yaml").write_text("models: ['one', 'two']\n")
-    return tmp_path
+    return write_bag(tmp_path, checkpoint).parent
 
 
 def command(*words: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
 import pytest
+from conftest import write_bag
 from test_arguments import ARGUMENT, CANCELLED, DONE, INPUT, MODEL, OK, RATE, STATE, Library, none
 
 from swift_demucs import _library
@@ -28,13 +29,10 @@ def library(tiny: Path, tmp_path_factory: Any) -> Iterator[Library]:
 
 
 @pytest.fixture
-def bag(library: Library, tmp_path: Path) -> Iterator[Any]:
+def bag(library: Library, tiny: Path, tmp_path: Path) -> Iterator[Any]:
     """A handle of a bag of the model, twice."""
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.safetensors").symlink_to(os.fsdecode(library.path))
-    (tmp_path / "bag.yaml").write_text("models: ['one', 'two']\n")
     result = (ctypes.c_void_p * 1)()
-    path = os.fsencode(tmp_path / "bag.yaml")
+    path = os.fsencode(write_bag(tmp_path, tiny))
     assert library.c.sd_open(path, None, none("log"), None, result, None, 0) == OK
     yield result[0]
     library.c.sd_close(result[0])
