@@ -130,4 +130,23 @@ struct JobTests {
         words.expectProblem(415, "not-a-sound")
         #expect(try service.files("uploads").isEmpty)
     }
+
+    /// What the page has rendered of a job: its part, and its tempo and key as they sound there.
+    @Test func renderedSoundsHaveTheTagsThatAreGiven() throws {
+        let (service, id) = try RunningService.withJob()
+        func answer(_ query: String) throws -> Answer {
+            try service.request("POST", "/v1/convert/mix.flac?\(query)", body: Sound.short)
+        }
+        for query in ["bpm=1", "bpm=999.9", "key=C", "key=Bbm", "key=F%23%20minor", "part=bass"] {
+            #expect(try answer("job=\(id)&\(query)").status == 200, "\(query)")
+            try answer(query).expectProblem(422, "invalid-option")
+        }
+        for query in ["bpm=0.9", "bpm=1000", "bpm=x", "key=H", "key=C%20dur", "part=horn"] {
+            try answer("job=\(id)&\(query)").expectProblem(422, "invalid-option")
+        }
+        let body = try answer("job=\(id)&part=bass&bpm=121.9&key=F%23%20minor").body
+        for text in ["121.9", "F# minor"] {
+            #expect(body.range(of: Data(text.utf8)) != nil, "\(text)")
+        }
+    }
 }
