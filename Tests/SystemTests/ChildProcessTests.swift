@@ -27,6 +27,17 @@ struct ChildProcessTests {
         }
     }
 
+    /// Its number may be another program's by then.
+    @Test func aProgramThatHasEndedKeepsItsStatus() throws {
+        let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
+        defer { close(output) }
+        let program = try ChildProcess(
+            "/bin/sh", ["-c", "exit 3"], descriptors: [output, output, output])
+        try waitUntil("the program has ended") { program.status != nil }
+        program.end()
+        #expect(program.status == 3)
+    }
+
     @Test
     func aSlowProgramThatGoesOnIsNotEnded() throws {
         let output = try TemporaryFiles.createUnnamed(in: folder.url.path)

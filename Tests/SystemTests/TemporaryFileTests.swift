@@ -68,6 +68,15 @@ struct TemporaryFileTests {
     }
 
     @Test
+    func aFileThatCanNotGetItsNameIsGoneAtOnce() throws {
+        let file = try UnfinishedFile(folder.path("stem.wav"))
+        try folder.makeFolder("stem.wav")
+        #expect(throws: SystemError.self) { try file.complete() }
+        #expect(try folder.contents == ["stem.wav"])
+        withExtendedLifetime(file) {}
+    }
+
+    @Test
     func unnamedFileIsNotSeen() throws {
         let descriptor = try TemporaryFiles.createUnnamed(in: folder.url.path)
         defer { close(descriptor) }
