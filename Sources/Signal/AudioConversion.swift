@@ -42,13 +42,12 @@ package struct AudioConversion: Sendable {
         self.channelCount = channelCount
         self.newChannelCount = newChannelCount
         self.newRateHz = newRateHz
+        let isMixed = downmix != .first && channelCount > newChannelCount
         let layout = speakers ?? Speaker.layout(channelCount: channelCount)
         gains =
-            downmix == .layout && newChannelCount <= 2 && layout?.count == channelCount
+            isMixed && downmix == .layout && newChannelCount <= 2 && layout?.count == channelCount
             ? layout?.gains(channelCount: newChannelCount) : nil
-        isMono =
-            channelCount == 1 || newChannelCount == 1
-            || (downmix != .first && channelCount > newChannelCount && gains == nil)
+        isMono = channelCount == 1 || newChannelCount == 1 || (isMixed && gains == nil)
         resampling = ResamplingStream(
             Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount,
             isEndless: isEndless)

@@ -102,7 +102,11 @@ struct MixTests {
                 separator(name, stems: names), channelCount: 2, sampleRateHz: 1600,
                 live: LiveOptions(lookaheadSeconds: 0.05, hopSeconds: 0.05, windowSeconds: 0.2),
                 options: unshifted)
-            return try stream.stems(of: Self.track).channels
+            try stream.append(Self.track)
+            try stream.end()
+            var stems = PlanarAudio(channelCount: 2 * names.count, sampleRateHz: 1600)
+            while let block = try stream.next() { stems.append(block) }
+            return stems.channels
         }
         let mix = try stems("\(Self.demucs)+\(roformer)", ["rest", "other"])
         #expect(try mix == stems(Self.demucs, ["rest"]) + stems(roformer, ["other"]))

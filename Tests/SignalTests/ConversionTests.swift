@@ -84,6 +84,10 @@ struct ConversionTests {
         // Nobody knows the speakers of nine channels.
         #expect(try mixed(9, to: 2)[0].allSatisfy { abs($0 - 1 / 9) < 1e-6 })
         #expect(try mixed(2, to: 2) == [[1, 0], [0, 1]])
+        // Only more channels than are wanted are mixed, also if the file names their speakers.
+        #expect(try mixed(2, to: 2, [.right, .left]) == [[1, 0], [0, 1]])
+        #expect(try mixed(1, to: 2, [.centre]) == [[1], [1]])
+        #expect(try mixed(1, to: 1, [.lowFrequency]) == [[1]])
     }
 
     /// Converts a recording to 44.1 kHz, block by block.
