@@ -25,8 +25,6 @@ struct CheckpointContents {
     var traits = ModelTraits()
     /// Whether sizes of 1 are left out of the shapes.
     var omitsUnitSizes = false
-    /// Files beside the checkpoint that contain tensors; `TensorPart.file` counts them from 1.
-    var externalFiles: [FileBytes] = []
 }
 
 /// Properties of a model that a file without constructor arguments shows apart from its tensors.
@@ -55,7 +53,7 @@ package struct Checkpoint: Sendable {
 
     private let contents: CheckpointContents
     private let indices: [String: Int]
-    /// The checkpoint's own file, then the external files beside it.
+    /// The checkpoint's own file, then the external files beside it, as `TensorPart.file` counts them.
     let files: [FileBytes]
 
     /// The file's metadata, strings by key; empty if it has none.
@@ -87,31 +85,36 @@ package struct Checkpoint: Sendable {
         }
     ) throws(WeightsError) -> Checkpoint {
         let format = CheckpointFormat(of: file)
-        let checkpoint: Checkpoint
-        do {
-            var contents =
+        var files = [file]
+        var contents = CheckpointContents(tensors: [])
+        var prefixes: [String] = []
+        var failure: FormatFailure?
+        do throws(FormatFailure) {
+            contents =
                 switch format {
                 case .safetensors: try Safetensors.read(file)
                 case .torch: try TorchArchive.read(file)
                 case .torchLegacy: try TorchLegacy.read(file)
                 case .ggml: try GGML.read(file)
-                case .onnx: try ONNX.read(file, external: external)
+                case .onnx:
+                    try ONNX.read(file) { name throws(WeightsError) in
+                        files.append(try external(name))
+                        return files[files.count - 1]
+                    }
                 }
-            let prefixes = OfficialNames.prefixes(of: contents.tensors)
+            prefixes = OfficialNames.prefixes(of: contents.tensors)
             if prefixes.count == 1 {
                 contents.tensors = try OfficialNames.without(prefixes[0], contents.tensors)
             }
-            checkpoint = Checkpoint(
-                path: path, format: format, contents: contents,
-                files: [file] + contents.externalFiles,
-                submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
         } catch {
-            // A file that has become shorter is parsed as a damaged one.
-            try file.checkUnchanged()
-            throw error.error(path, format)
+            failure = error
         }
-        try checkpoint.checkUnchanged()
-        return checkpoint
+        // Where a file has become shorter there are zeros, which are no error of its format, or another one.
+        for file in files { try file.checkUnchanged() }
+        if let failure { throw failure.error(path, format) }
+        return Checkpoint(
+            path: path, format: format, contents: contents, files: files,
+            submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
     }
 
     /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.

@@ -268,6 +268,22 @@ struct GGMLAndONNXErrorTests {
         #expect(try file.problem().hasSuffix("in one file (all_tensors_to_one_file=True)"))
     }
 
+    /// What a graph needs at once would be zeros.
+    @Test func aFileThatIsCutWhileTheGraphIsReadIsRefused() throws {
+        let file = try CraftedFile(Self.model(rest: Self.external([("location", "data")])))
+        try file.folder.write(Data(count: 8), "data")
+        let error = #expect(throws: WeightsError.self) {
+            try Checkpoint.read(ReadFile(file.path), path: file.path) {
+                name throws(WeightsError) in
+                let data = try ReadFile(file.folder.path(name))
+                truncate(file.folder.path(name), 4)
+                return data
+            }
+        }
+        #expect(
+            error?.problem.hasPrefix("can't be read: it was changed") == true, "\(error as Any)")
+    }
+
     @Test func externalDataAreReadBesideTheGraph() throws {
         let file = try CraftedFile(Self.model(rest: Self.external([("location", "data")])))
         #expect(file.openingError() == .fileMissing(path: file.folder.path("data")))

@@ -34,7 +34,7 @@ struct ONNXTensors {
     let file: FileBytes
     private let external: (_ name: String) throws(WeightsError) -> FileBytes
     /// External files opened so far; `TensorPart.file` counts them from 1.
-    private(set) var externalFiles: [FileBytes] = []
+    private var externalFiles: [FileBytes] = []
     private var externalIndices: [String: Int] = [:]
 
     /// Each file stays open.

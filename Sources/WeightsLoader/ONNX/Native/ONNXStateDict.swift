@@ -53,7 +53,7 @@ struct ONNXStateDict {
     }
 
     var contents: CheckpointContents {
-        CheckpointContents(tensors: tensors, traits: traits, externalFiles: source.externalFiles)
+        CheckpointContents(tensors: tensors, traits: traits)
     }
 
     /// All values by name, and the names in the file's order.
