@@ -86,7 +86,7 @@ struct InputTests {
     @Test
     func namedPipeIsReadToItsEnd() throws {
         let isAwaited = DispatchSemaphore(value: 0)
-        let path = folder.makePipe("pipe.wav", holding: try Recording.flac.data, after: isAwaited)
+        let path = try folder.makePipe("pipe.wav", holding: Recording.flac.data, after: isAwaited)
         let spool = Spool(folder: folder.url.path) {
             isAwaited.signal()
             return false

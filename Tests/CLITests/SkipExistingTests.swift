@@ -102,7 +102,7 @@ struct SkipExistingTests {
 
     /// Reading a pipe again for its checksum would wait for ever.
     @Test func aNamedPipeIsSeparatedWithoutARecord() throws {
-        folder.makePipe("pipe.wav", holding: try folder.data("a.wav"))
+        try folder.makePipe("pipe.wav", holding: folder.data("a.wav"))
         try folder.run("pipe.wav", "-n", "cross_first", "-o", "out", "--quiet")
         #expect(try !folder.data("out/cross_first/pipe/drums.wav").isEmpty)
         let records = try FileManager.default.contentsOfDirectory(
@@ -262,7 +262,7 @@ struct SkipExistingTests {
         // Nothing is written that isn't documented.
         let findings: Set = ["is_analyzed", "tempo_bpm", "key"]
         let names = results.map { Set($0?.keys.map { $0 } ?? []).subtracting(findings) }
-        #expect(names[0] == names[1])
+        #expect(names[0] == names[1] && findings.isDisjoint(with: (results[0] ?? [:]).keys))
         for member in ["input", "model", "outputs"] {
             let members = results.map { result in
                 (result?[member] as? [String: Any] ?? (result?[member] as? [[String: Any]])?[0])?

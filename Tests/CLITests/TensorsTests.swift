@@ -59,7 +59,7 @@ struct TensorsTests {
             return try #require(source?["sha256"] as? String)
         }
         let expected = try checksum("song.wav", "whole")
-        folder.makePipe("pipe", holding: try folder.data("song.wav"))
+        try folder.makePipe("pipe", holding: folder.data("song.wav"))
         #expect(try checksum("pipe", "piped") == expected)
     }
 

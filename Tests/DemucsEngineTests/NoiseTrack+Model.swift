@@ -28,7 +28,7 @@ extension SeparationStream {
                 if stems.channels.isEmpty { stems = block } else { stems.append(block) }
             }
         }
-        let length = min(blockSamples, track.sampleCount)
+        let length = max(1, min(blockSamples, track.sampleCount))
         for start in stride(from: 0, to: track.sampleCount, by: length) {
             try append(track[start..<min(start + length, track.sampleCount)])
             try take()

@@ -127,7 +127,7 @@ struct InferenceTests {
         let backend = try Backend(threads: 1)
         let expected = try Self.open(name).network(backend: backend)
         let model = try stored.network(overriding: overriding, backend: backend)
-        // The embedding of a graph already includes the factor 10.
+        // The embedding of a graph already includes the factor 10, which its configuration then lacks.
         #expect(
             stored.path.hasSuffix(".onnx") || model.configuration == expected.configuration)
         let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })

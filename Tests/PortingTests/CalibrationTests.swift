@@ -87,8 +87,8 @@ import Testing
         #expect(sets[0] != sets[2])
     }
 
-    /// Square waves show their track by the number of edges. The last is just below silence, and the third ends
-    /// with it.
+    /// Square waves show their track by the number of edges. The last is just below the level of silence, and
+    /// the third ends with zeros.
     @Test(arguments: [
         (2, [0, 0, 0], [1, 1, 1]), (3, [1, 1, 1], [1, 1, 1]), (4, [1, 1, 1], [2, 1, 2]),
         (9, [5, 1, 3], [5, 1, 3]), (11, [7, 1, 3], [7, 1, 3]),

@@ -22,7 +22,7 @@ struct SliceJudgementTests {
         return SliceJudgement(value, noisy: with(rounding), bound: bound)
     }
 
-    /// 20 dB more than rounding errors, and those of exact sums.
+    /// Allowed are 20 dB more than its own rounding errors, and the errors that the bound allows.
     @Test func aSliceMayHaveMoreThanItsRoundingErrors() {
         for (errors, rounding, bound, isRight) in [
             (-60.1, -80.0, 150.0, true), (-59.9, -80, 150, false), (-90.1, -150, 90, true),
@@ -35,7 +35,7 @@ struct SliceJudgementTests {
         }
     }
 
-    /// Whose bound would lie below 40 dB.
+    /// A slice whose bound would lie below 40 dB.
     @Test func aSliceOfLargeRoundingErrorsIsNotJudged() {
         #expect(judgement(errors: -20, rounding: -60.1).wrong != nil)
         let unjudged = judgement(errors: -20, rounding: -59.9)

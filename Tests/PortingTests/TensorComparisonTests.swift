@@ -29,7 +29,7 @@ import Tracks
             let found = NamedTensor("t", [2, 2], [3, error, 0, 4])
             #expect(TensorComparison(reference: reference, found: found).firstBad == bad)
         }
-        // The same of a single value.
+        // The same bound for a single value.
         for (value, bad) in [(Float(4.003_9), nil), (4.004_1, [0])] {
             let (one, found) = (NamedTensor("t", [1], [4]), NamedTensor("t", [1], [value]))
             #expect(TensorComparison(reference: one, found: found).firstBad == bad)

@@ -131,7 +131,7 @@ struct JobTests {
         #expect(try service.files("uploads").isEmpty)
     }
 
-    /// What the page has rendered of a job: its part, and its tempo and key as they sound there.
+    /// What the page has rendered of a job, with its tempo and key as they sound there.
     @Test func renderedSoundsHaveTheTagsThatAreGiven() throws {
         let (service, id) = try RunningService.withJob()
         func answer(_ query: String) throws -> Answer {

@@ -27,7 +27,7 @@ struct ChildProcessTests {
         }
     }
 
-    /// Its number may be another program's by then.
+    /// `end()` must not kill it again: its number may be another program's by then.
     @Test func aProgramThatHasEndedKeepsItsStatus() throws {
         let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
         defer { close(output) }

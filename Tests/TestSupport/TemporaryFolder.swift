@@ -40,10 +40,11 @@ package final class TemporaryFolder: Sendable {
     @discardableResult
     package func makePipe(
         _ name: String, holding data: Data, after isAwaited: DispatchSemaphore? = nil
-    ) -> String {
+    ) throws -> String {
         let path = path(name)
-        // If this fails, the reader misses the file.
-        mkfifo(path, 0o600)
+        if mkfifo(path, 0o600) != 0 { throw CocoaError(.fileWriteUnknown) }
+        // A reader that ends early must not end the writer too.
+        signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread {
             isAwaited?.wait()
             let handle = FileHandle(forWritingAtPath: path)
