@@ -8,6 +8,7 @@ public struct Data: Sendable, Hashable, RandomAccessCollection, MutableCollectio
     public init() {}
     public init(_ bytes: some Sequence<UInt8>) {}
     public init(bytes: UnsafeRawPointer, count: Int) {}
+    public init?(base64Encoded bytes: Data) {}
     public var startIndex: Int { 0 }
     public var endIndex: Int { 0 }
     public subscript(_ index: Int) -> UInt8 {
