@@ -93,8 +93,7 @@ import WeightsLoader
                 // its bytes.
                 if stored.elementType == tensor.elementType {
                     let isBias = tensor.name.hasSuffix("bias")
-                    #expect(
-                        try isBias || file.floats(stored) == values, "\(tensor.name)")
+                    #expect(try isBias || file.floats(stored) == values, "\(tensor.name)")
                 } else {
                     #expect(tensor.shape.count > 1 && stored.elementType == .float16)
                 }
@@ -102,8 +101,7 @@ import WeightsLoader
             }
             #expect(stored.elementType == .int8, "\(tensor.name)")
             let weights = try weights(
-                tensor.name, shape: tensor.shape, try file.read(stored) { Array($0) }, in: file
-            )
+                tensor.name, shape: tensor.shape, file.read(stored) { Array($0) }, in: file)
             // Rounding to nearest gives an SNR of about 40 dB; GPTQ's weights, which compensate for
             // each other's errors, a lower one.
             let comparison = Comparison(actual: weights, expected: values)
@@ -176,11 +174,11 @@ import WeightsLoader
         }
         // The file has its other weights in float16; those two precisions differ by 6 dB.
         #expect(abs(model.snrDecibels - (ratios.min() ?? 0)) < 1.5)
-        let stated = (model.snrDecibels * 100).rounded() / 100
         #expect(
             try file.quantizationScheme()?.origin == [
                 "source": .string("base.safetensors"), "source_sha256": .string(source.sha256()),
-                "calibration": .object([:]), "snr_db": .number(stated),
+                "calibration": .object([:]),
+                "snr_db": .number((model.snrDecibels * 100).rounded() / 100),
             ])
     }
 
