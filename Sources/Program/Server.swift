@@ -158,7 +158,7 @@ extension ServiceError: ErrorWithRemedy {
         case .tokenNeeded: .tokenFile
         case .folderUnusable, .folderInUse: .data
         case .notAWebFolder: .web
-        case .libraryMissing, .tokenUnusable, .cannotStart, .formerJobs: nil
+        case .libraryMissing, .tokenUnusable, .cannotStart: nil
         }
     }
 }

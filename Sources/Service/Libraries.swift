@@ -47,8 +47,6 @@ package enum ServiceError: Error, DescribedError {
     case notAWebFolder(path: String, reason: String)
     /// Another service uses the data folder.
     case folderInUse(path: String)
-    /// The jobs of an earlier version can't be taken over.
-    case formerJobs(path: String, reason: String)
 
     package var description: String {
         switch self {
@@ -74,8 +72,6 @@ package enum ServiceError: Error, DescribedError {
                 + "tools/build_web makes, dist/web."
         case .folderInUse(let path):
             "\(path): is in use by another service. Stop it, or choose another data folder."
-        case .formerJobs(let path, let reason):
-            "\(path): the jobs of an earlier version can't be taken over (\(reason))."
         }
     }
 }
@@ -86,7 +82,7 @@ extension ServiceError: CausedError {
         case .libraryMissing, .cannotStart: .engine
         case .cannotListen, .notAnAddress, .notAWebFolder, .tokenNeeded: .argument
         case .tokenUnusable: .input
-        case .folderUnusable, .folderInUse, .formerJobs: .output
+        case .folderUnusable, .folderInUse: .output
         }
     }
 }

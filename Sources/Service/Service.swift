@@ -133,7 +133,6 @@ package final class Service: Sendable {
         metrics = Metrics()
         clock = settings.clock
         eventLog = EventLog(clock, users: rules.users)
-        if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
         let contents = try folder.contents()
         machine = MachineState(folder, contents.fault, settings)
         queue = JobQueue(

@@ -386,5 +386,8 @@ struct AttackTests {
             expectNoStart("symbolic links") { try RunningService(in: service.folder) }
             try files.removeItem(atPath: path)
         }
+        // A pipe would be waited for.
+        try shell("rm clock; mkfifo clock", in: service.path(""))
+        expectNoStart("clock") { try RunningService(in: service.folder) }
     }
 }

@@ -21,8 +21,7 @@ class FixtureTests(unittest.TestCase):
     def test_every_folder_has_a_maker(self) -> None:
         found = {path.name for path in (ROOT / "Tests" / "Fixtures").iterdir() if path.is_dir()}
         made = {f.split("/")[0] for m in MAKERS.values() for f in m.folders.split(", ")}
-        # `service` has jobs of earlier versions.
-        self.assertEqual(made, found - {"service"})
+        self.assertEqual(made, found)
 
     def test_every_maker_has_a_module(self) -> None:
         missing = [
