@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(name: "RunsTests", dependencies: ["Runs"]),
         .testTarget(name: "RepositoryTests", dependencies: ["TestSupport"]),
         .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "TestSupport"]),
-        .testTarget(name: "CLITests", dependencies: ["CLI", "swift-demucs", "TestSupport"]),
+        .testTarget(
+            name: "CLITests", dependencies: ["CLI", "CInterface", "swift-demucs", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

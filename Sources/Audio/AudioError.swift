@@ -19,6 +19,8 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case notAudio(path: String, reason: String)
     /// libsndfile doesn't know the content, and there is no ffmpeg that may decode it.
     case ffmpegMissing(path: String, reason: String)
+    /// A program that decodes or encodes was killed, can't be started, or lacks what it needs of the system.
+    case programFailed(path: String, reason: String)
     /// A temporary copy would take more bytes than it may.
     case copyTooLarge(path: String, limitBytes: Int)
     /// The file was written to after it was opened.
@@ -89,6 +91,10 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
                 "\(path): can't be decoded here (\(reason)), and there is no "
                 + "ffmpeg on PATH. Install ffmpeg for AAC, M4A, WMA, video and the like, or convert "
                 + "the file."
+        case .programFailed(let path, let reason):
+            return
+                "\(path): failed for want of a program (\(reason)). Check the free memory and the "
+                + "installation, and try again."
         case .copyTooLarge(let path, let limitBytes):
             return
                 "\(path): its temporary copy takes more than the "
@@ -152,6 +158,7 @@ extension AudioError: CausedError {
         case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
         case .tooLong: .tooLong
         case .invalidAudio, .unusableName: .unsuitable
+        case .programFailed: .engine
         case .copyTooLarge: .noRoom
         case .unwritable, .writeFailed: .output
         case .readerGone, .encodingFailed: .encoding
@@ -164,6 +171,7 @@ extension AudioError: CausedError {
         switch self {
         case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
             reason
+        case .programFailed(_, let reason): reason
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
         default: nil
         }

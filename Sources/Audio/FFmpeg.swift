@@ -25,25 +25,22 @@ package struct FFmpeg: Sendable {
         // Tags at the end are taken for packets by some demuxers.
         let input = Input(
             file: found.file, bytes: order?.bytes ?? 0..<max(1, bytes.startOfTags))
-        if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
+        let properties = try properties(of: input, spool)
+        let limits = spool.limits
+        if let refuse = limits.refuse, let properties {
             try refuse(properties)
-            let seconds = min(properties.announcedSeconds ?? 0, spool.limits.seconds ?? .infinity)
+            let seconds = min(properties.announcedSeconds ?? 0, limits.seconds ?? .infinity)
             let bytes = seconds * Double(properties.sampleRateHz * properties.channelCount * 4)
             try spool.checkRoom(for: Int(min(bytes, 1e18)), name: path)
         }
-        let limits = spool.limits
-        // A second and a byte more are written, so that a sound beyond the limits is noticed.
-        let options =
-            (limits.seconds.map { ["-t", "\($0 + 1)"] } ?? [])
-            + (limits.bytes.map { ["-fs", "\($0 &+ ($0 < .max ? 1 : 0))"] } ?? [])
-        var (sound, result) = try convert(input, Self.quiet, options, spool)
+        var (sound, result) = try convert(input, Self.quiet, [], limits, spool)
         let seconds = sound.plain?.seconds ?? 0
         let isLimited = limits.seconds.map { seconds >= $0 } ?? false
         // ffmpeg says nothing of holes in ASF (WMA).
         let isASF = bytes.matches("\u{30}\u{26}", at: 0) && order == nil
         let complaint = result.complaint.map { "ffmpeg: \($0)" }
         let isDamaged = order.map { $0.loss != nil && !$0.isCut } ?? result.hasLostPackets
-        var filled = 0.0
+        var (hasGap, filled) = (isDamaged, 0.0)
         if isDamaged || order == nil && (isASF || complaint != nil) {
             // ffmpeg closes holes unless its samples have to keep their times, which would harm sound whose times are
             // wrong. Those of Vorbis are off by up to a block where blocks change their length, those of ASF rounded.
@@ -52,18 +49,25 @@ package struct FFmpeg: Sendable {
                 head.firstRange(of: Array($0.utf8)) != nil
             }
             let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
+            let most = seconds + Self.mostFilledSeconds(after: seconds)
+            var longest = limits
+            longest.seconds = min(most, limits.seconds ?? .infinity)
             do {
-                let again = try convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
+                let again = try convert(input, Self.quiet, ["-af", keepsTimes], longest, spool)
                     .sound
-                filled = max(0, (again.plain?.seconds ?? 0) - seconds)
-                if filled > 0 { sound = again }
+                let length = again.plain?.seconds ?? 0
+                let isCut = length > longest.seconds ?? 0
+                // One that is cut by the caller's limit doesn't tell how much silence it has.
+                if !isCut { filled = max(0, length - seconds) }
+                hasGap = hasGap || length > seconds
+                if filled > 0 || isCut && longest.seconds ?? 0 < most { sound = again }
             } catch AudioError.notAudio {}
         }
         var warning: AudioWarning?
         if let order {
             warning = order.lack(path, seconds, filled: filled, isLimited: isLimited)
         }
-        if warning == nil, isDamaged || filled > 0 || order?.isPartial == true && complaint != nil {
+        if warning == nil, hasGap || order?.isPartial == true && complaint != nil {
             warning = .damaged(
                 path: path, reason: complaint ?? "its packets have gaps", atSeconds: nil,
                 filledSeconds: filled)
@@ -71,18 +75,34 @@ package struct FFmpeg: Sendable {
             warning = .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")
+        } else if warning == nil, order == nil, !isLimited,
+            let announced = properties?.announcedSeconds,
+            announced - seconds - filled > max(announced * Self.shareOfDelays, Self.delaySeconds)
+        {
+            warning = .truncated(
+                path: path, decodedSeconds: seconds, announcedSeconds: announced, reason: nil)
         }
         sound.warnings = warning.map { [$0] } ?? []
         sound.advice = order?.oddity?.fact
         return sound
     }
 
+    /// Seconds of silence that are put into holes at most: a file states the times of its sound, and small ones state
+    /// years.
+    private static func mostFilledSeconds(after seconds: Double) -> Double { min(seconds, 600) }
+
+    /// What a decoder may leave out at both ends: a share of the length that is announced, and seconds.
+    private static let (shareOfDelays, delaySeconds) = (0.01, 0.2)
+
     /// The properties of a file's first sound stream, by decoding a little of it; nil if that
     /// fails.
     private func properties(of input: Input, _ spool: Spool) throws -> SoundProperties? {
         let options = ["-nostdin", "-hide_banner", "-nostats"]
-        guard let (sound, result) = try? convert(input, options, ["-frames:a", "1"], spool) else {
-            try spool.checkCancellation()
+        let (sound, result): (Sound, Result)
+        do {
+            (sound, result) = try convert(
+                input, options, ["-frames:a", "1"], SpoolLimits(), spool)
+        } catch AudioError.notAudio {
             return nil
         }
         let reader = try AudioReader(sound)
@@ -93,12 +113,17 @@ package struct FFmpeg: Sendable {
 
     /// Converts the first sound stream of a file.
     ///
+    /// - Parameter limits: of the samples. A second and a byte more are written, so that a sound beyond them is noticed.
     /// - Returns: a temporary WAV file with the samples, and the messages of ffmpeg.
     /// - Throws: ``AudioError``, `CancellationError`.
     private func convert(
-        _ input: Input, _ first: [String], _ options: [String], _ spool: Spool
+        _ input: Input, _ first: [String], _ options: [String], _ limits: SpoolLimits,
+        _ spool: Spool
     ) throws -> (sound: Sound, result: Result) {
         let path = input.file.path
+        let options =
+            options + (limits.seconds.map { ["-t", "\($0 + 1)"] } ?? [])
+            + (limits.bytes.map { ["-fs", "\($0 &+ ($0 < .max ? 1 : 0))"] } ?? [])
         func failed(_ reason: String) -> AudioError {
             .notAudio(path: path, reason: "ffmpeg: \(reason)")
         }
@@ -109,22 +134,21 @@ package struct FFmpeg: Sendable {
             result = try run(
                 first + Self.input(input.address) + ["-map", "0:a:0", "-c:a", "pcm_f32le"]
                     + options + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"],
-                descriptors: [input.file.descriptor, output], spool, limit: 1 << 16)
+                descriptors: [input.file.descriptor, output], of: path, spool, limit: 1 << 16)
             try input.file.checkUnchanged()
             let diskFull = SystemError(code: ENOSPC).description
             if result.complaint?.hasSuffix(diskFull) == true {
                 throw AudioError.writeFailed(path: copy, reason: diskFull)
             }
-            if result.status != 0 {
-                throw failed(result.complaint ?? "ended with status \(result.status)")
+            if result.end != .success {
+                throw failed(result.complaint ?? result.end.description)
             }
             let countBytes = Int(lseek(output, 0, SEEK_END))
             if countBytes == 0 { throw failed("wrote nothing") }
             try spool.checkRoom(for: countBytes, name: path)
         } catch {
             close(output)
-            throw error is AudioError || error is CancellationError
-                ? error : failed("can't be started (\(error))")
+            throw error is OutputSilence.TooLong ? failed("\(error)") : error
         }
         return (Sound(FileWindow(try InputFile(descriptor: output, path: path))), result)
     }
@@ -132,9 +156,9 @@ package struct FFmpeg: Sendable {
     /// The first options of every command that reports errors only.
     package static let quiet = ["-nostdin", "-hide_banner", "-loglevel", "error"]
 
-    /// Exit status and messages of a run.
+    /// The end and the messages of a run.
     package struct Result {
-        package let status: Int32
+        package let end: ChildProcess.End
         /// The beginning of the standard error.
         let text: String
 
@@ -162,8 +186,12 @@ package struct FFmpeg: Sendable {
             return String(line)
         }
 
-        /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
+        /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000". That of a film is its pictures'.
         var announcedSeconds: Double? {
+            let isFilm = text.split(whereSeparator: \.isNewline).contains {
+                $0.contains(": Video:") && !$0.contains("(attached pic)")
+            }
+            if isFilm || text.contains("Estimating duration from bitrate") { return nil }
             let time = /^ *Duration: (\d+):(\d+):([\d.]+),/.anchorsMatchLineEndings()
             return text.firstMatch(of: time).map {
                 [$0.1, $0.2, $0.3].reduce(0) { $0 * 60 + (Double($1) ?? 0) }
@@ -176,16 +204,40 @@ package struct FFmpeg: Sendable {
     /// - Parameters:
     ///   - descriptors: standard input and output, then the descriptors that ffmpeg gets as 3, 4,
     ///     and so on.
+    ///   - path: the file that it works on, for messages.
     ///   - limit: bytes of the standard error that are kept, roughly.
-    /// - Throws: `SystemError` if ffmpeg can't be started, `CancellationError`.
+    /// - Throws: ``AudioError/programFailed(path:reason:)`` if this machine is at fault, `OutputSilence.TooLong`,
+    ///   `CancellationError`.
     package func run(
-        _ arguments: [String], descriptors: [Int32], _ spool: Spool, limit: Int = 4_096
+        _ arguments: [String], descriptors: [Int32], of path: String, _ spool: Spool,
+        limit: Int = 4_096
     ) throws -> Result {
         // ffmpeg reads files and writes one without a name: killing it loses nothing.
-        let ended = try ChildProcess.run(
-            path, arguments, descriptors: descriptors,
-            silenceSeconds: spool.limits.silenceSeconds, textBytes: limit
-        ) { try spool.checkCancellation() }
-        return Result(status: ended.status, text: ended.text)
+        let ended: (end: ChildProcess.End, text: String)
+        do {
+            ended = try ChildProcess.run(
+                self.path, arguments, descriptors: descriptors,
+                silenceSeconds: spool.limits.silenceSeconds, textBytes: limit
+            ) { try spool.checkCancellation() }
+        } catch let error as SystemError {
+            throw AudioError.programFailed(path: path, reason: "ffmpeg can't be started: \(error)")
+        }
+        if ended.end.isOfMachine {
+            throw AudioError.programFailed(path: path, reason: "ffmpeg \(ended.end)")
+        }
+        if ended.end != .success, let folder = Self.missingFolder {
+            throw AudioError.programFailed(
+                path: path, reason: "ffmpeg needs \(folder), which is not there")
+        }
+        return Result(end: ended.end, text: ended.text)
+    }
+
+    /// A folder of the system without which ffmpeg can't open its descriptors, as in a bare chroot; nil if it is there.
+    private static var missingFolder: String? {
+        var status = stat()
+        #if os(Linux)
+            if lstat("/proc/self", &status) != 0 { return "/proc" }
+        #endif
+        return lstat("/dev/stdin", &status) == 0 ? nil : "/dev"
     }
 }

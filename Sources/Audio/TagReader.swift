@@ -268,14 +268,16 @@ extension FFmpeg {
         // A picture that it can't copy makes it fail. A film is no picture: `V` are streams without those.
         for pictures in [["-map", "0:v?", "-map", "-0:V?", "-c:v", "copy"], []] {
             let output = try spool.unnamedFile(for: "the tags of \(input.path)")
-            let result = try? run(
-                Self.quiet + Self.input("file:/dev/stdin") + ["-map", "0:a:0"] + pictures
-                    + ["-c:a", "flac", "-ac", "1", "-frames:a", "1", "-f", "flac"]
-                    + ["-y", "file:/dev/stdout"],
-                descriptors: [input.descriptor, output], spool)
+            let result = Swift.Result {
+                try run(
+                    Self.quiet + Self.input("file:/dev/stdin") + ["-map", "0:a:0"] + pictures
+                        + ["-c:a", "flac", "-ac", "1", "-frames:a", "1", "-f", "flac"]
+                        + ["-y", "file:/dev/stdout"],
+                    descriptors: [input.descriptor, output], of: input.path, spool)
+            }
             let file = try? InputFile(descriptor: output, path: input.path)
-            try spool.checkCancellation()
-            if result?.status == 0, let file {
+            if case .failure(let error) = result, !(error is OutputSilence.TooLong) { throw error }
+            if (try? result.get())?.end == .success, let file {
                 let bytes = FileWindow(file)
                 return TagReader(bytes, Sound(bytes)).tags
             }

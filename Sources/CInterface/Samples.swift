@@ -27,8 +27,8 @@ enum SampleLayout {
     }
 }
 
-/// Audio in the caller's memory.
-struct BorrowedAudio {
+/// Audio in the caller's memory, which nobody changes during the call.
+struct BorrowedAudio: @unchecked Sendable {
     private let samples: UnsafePointer<Float>
     private let layout: SampleLayout
     let frames: Int

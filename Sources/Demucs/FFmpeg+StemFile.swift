@@ -26,18 +26,18 @@ extension FFmpeg {
         let result: Result
         do {
             result = try run(
-                command.arguments, descriptors: command.descriptors(output: encoded), spool)
-        } catch let error as SystemError {
-            throw AudioError.encodingFailed(path: path, reason: "can't be started (\(error))")
+                command.arguments, descriptors: command.descriptors(output: encoded), of: path,
+                spool)
+        } catch let stuck as OutputSilence.TooLong {
+            throw AudioError.encodingFailed(path: path, reason: "ffmpeg \(stuck)")
         }
         if result.complaint?.hasSuffix(SystemError(code: ENOSPC).description) == true {
             throw AudioError.writeFailed(
                 path: path, reason: SystemError(code: ENOSPC).description)
         }
-        if result.status != 0 {
+        if result.end != .success {
             throw AudioError.encodingFailed(
-                path: path,
-                reason: result.complaint ?? "it ended with status \(result.status)")
+                path: path, reason: result.complaint ?? "it \(result.end)")
         }
         let sink = try OutputSink(.file(path))
         defer { sink.discard() }
@@ -105,11 +105,14 @@ extension FFmpeg {
             let check = try run(
                 Self.quiet + Self.input("file:/dev/stdin", demuxer: demuxer)
                     + ["-c", "copy", "-f", "null", "-"],
-                descriptors: [picture, picture], spool)
-            if check.status == 0 {
+                descriptors: [picture, picture], of: "the cover", spool)
+            if check.end == .success {
                 return Cover(demuxer: demuxer, type: type, descriptor: picture)
             }
-        } catch is SystemError {}
+        } catch let error where !(error is SystemError || error is OutputSilence.TooLong) {
+            close(picture)
+            throw error
+        } catch {}
         close(picture)
         return nil
     }

@@ -30,8 +30,8 @@ extension Separator {
         try excerpt?.validate()
         try options.validate()
         try SeparationError.require(
-            output.gain != .common || output.clipMode == .rescale, "gain",
-            output.gain.rawValue, "stem, unless the clip mode is rescale")
+            output.gain != .common || [.rescale, .off].contains(output.clipMode), "gain",
+            output.gain.rawValue, "stem, unless the clip mode is rescale or off")
         let needed = try stems(
             for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []))
         let recording = try recording(
@@ -41,7 +41,8 @@ extension Separator {
         let shape = SignalShape(
             channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
             sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
-            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
+            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount,
+            track: isInputRate ? recording.ownRate : nil)
         var tags = output.copiesTags ? input.tags : nil
         let findsTags = tags != nil && observer?.findsTags == true
         if findsTags { tags?.roomBytes = AudioTags.roomForFoundBytes }

@@ -50,12 +50,12 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Takes the next samples.
     func append(_ block: StemBlock) throws {
-        try put(source.append(block))
+        try put(try source.append(block))
     }
 
     /// Ends the signal; ``peak`` is then that of the whole signal.
     func end() throws {
-        try put(source.finish())
+        try put(try source.finish())
         try spool?.finish()
     }
 

@@ -102,6 +102,9 @@ package final class LiveFilter: @unchecked Sendable {
     /// Number of passes that were given up.
     package var missedPasses: Int { condition.withLock { passes.missedPasses } }
 
+    /// Number of passes that became silence, because a network gave samples that are not finite.
+    package var silencedPasses: Int { condition.withLock { passes.silencedPasses } }
+
     /// Number of passes whose stems were added or given up.
     package var passCount: Int { condition.withLock { passes.settledPasses } }
 

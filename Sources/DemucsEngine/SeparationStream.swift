@@ -25,6 +25,7 @@ package final class SeparationStream {
     package let channelCount: Int
     package let sampleRateHz: Int
     private let separator: Separator
+    private let signals: [StemSignal]
     /// Names of the separated stems, in the model's order.
     private let stems: [String]
     private let rate: OutputOptions.Rate
@@ -84,6 +85,7 @@ package final class SeparationStream {
                     in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
                     sampleRateHz: sampleRateHz))
         rows = separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
+        self.signals = signals
         self.stems = stems
         self.rate = rate
         self.channelCount = channelCount
@@ -110,12 +112,14 @@ package final class SeparationStream {
             try separator.pipeline(
                 recording.track, stems: stems, options: options, random: &random,
                 cancellation: cancellation))
-        rows = separator.rows(signals, of: stems, inputRateHz: recording.sampleRateHz, rate)
+        rows = separator.rows(
+            signals, of: stems, inputRateHz: recording.sampleRateHz, rate, track: recording.ownRate)
         sampleCount = rate == .input ? recording.sampleCount : recording.track.sampleCount
         inputSamples = recording.sampleCount
         channelCount = recording.channelCount
         sampleRateHz = recording.sampleRateHz
         spoolFolder = nil
+        self.signals = signals
         self.separator = separator
         self.stems = stems
         self.rate = rate
@@ -161,6 +165,8 @@ package final class SeparationStream {
             try spool.finish()
             let recording = try separator.recording(cancellation: cancellation) { spool.reader() }
             sampleCount = rate == .input ? recording.sampleCount : recording.track.sampleCount
+            rows = separator.rows(
+                signals, of: stems, inputRateHz: sampleRateHz, rate, track: recording.ownRate)
             state = .ended(
                 try separator.pipeline(
                     recording.track, stems: stems, options: options,
@@ -193,7 +199,7 @@ package final class SeparationStream {
             case .ended(let pipeline): block = try pipeline.next(progress: report)
             }
             if block == nil, !hasEnded { return nil }
-            let samples = rest.append(block, sampleCount: inputSamples)
+            let samples = try rest.append(block, sampleCount: inputSamples)
             rows = block == nil ? nil : rest
             if samples.sampleCount > 0 { return samples }
         }
@@ -203,15 +209,18 @@ package final class SeparationStream {
 
 extension Separator {
     /// The rows of signals, whose length is not known yet.
+    ///
+    /// - Parameter track: begins a pass over the recording at its own rate; `nil` for a live one, whose rest is made at
+    ///   the model's rate.
     fileprivate func rows(
         _ signals: [StemSignal], of stems: [String], inputRateHz: Int,
-        _ rate: OutputOptions.Rate
+        _ rate: OutputOptions.Rate, track: (@Sendable () throws -> TrackStream)? = nil
     ) -> SignalRows {
         SignalRows(
             signals, stems: stems,
             shape: SignalShape(
                 channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
                 sampleRateHz: rate == .input ? inputRateHz : model.sampleRateHz,
-                sampleCount: .max))
+                sampleCount: .max, track: track))
     }
 }

@@ -221,7 +221,7 @@ public final class Separator: Sendable {
     ///   samples finite.
     package func recording(
         excerpt: Excerpt? = nil, downmix: Downmix = .first, maximumSeconds: Double? = nil,
-        cancellation: CancellationToken, open: @escaping () throws -> any RecordingReader
+        cancellation: CancellationToken, open: @escaping @Sendable () throws -> any RecordingReader
     ) throws -> Recording {
         try Recording(
             excerpt: excerpt, channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz,

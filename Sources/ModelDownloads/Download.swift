@@ -307,8 +307,10 @@ package struct Download {
 func withFileLock(
     _ path: String, waiting: () -> Void, isCancelled: () -> Bool, body: () throws -> Void
 ) throws {
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
+    let descriptor: Int32
+    do throws(SystemError) {
+        descriptor = try OwnFile.descriptor(of: path, O_RDWR | O_CREAT, mode: 0o644)
+    } catch { throw DownloadError(path: path, error) }
     defer { close(descriptor) }
     var hasReported = false
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {

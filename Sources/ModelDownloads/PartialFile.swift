@@ -21,8 +21,8 @@ struct FileOrigin: Codable, Equatable {
     /// Reads the record of a file; `nil` if it is missing or damaged.
     init?(of file: String) {
         let path = FileOrigin.recordPath(of: file)
-        guard FilePath.countBytes(path) <= FileOrigin.sizeLimitBytes,
-            let origin: FileOrigin = JSONText.read(path)
+        guard let bytes = try? OwnFile.read(path, mostBytes: FileOrigin.sizeLimitBytes),
+            let origin: FileOrigin = JSONText.value(bytes)
         else { return nil }
         self = origin
     }
@@ -34,12 +34,10 @@ struct FileOrigin: Codable, Equatable {
     /// Writes the record of a file, atomically.
     func write(beside file: String) throws(DownloadError) {
         let path = FileOrigin.recordPath(of: file)
-        do {
-            try replaceFile(at: path, with: JSONText.of(self, keys: .useDefaultKeys).utf8)
-        } catch let error as SystemError {
-            throw DownloadError(path: path, error)
+        do throws(SystemError) {
+            try OwnFile.replace(path, with: JSONText.of(self, keys: .useDefaultKeys).utf8)
         } catch {
-            throw .unwritable(path: path, reason: "\(error)")
+            throw DownloadError(path: path, error)
         }
     }
 }
@@ -53,8 +51,9 @@ final class PartialFile {
     /// Opens or creates the file; bytes of an earlier try are kept.
     init(_ path: String) throws(DownloadError) {
         self.path = path
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
+        do throws(SystemError) {
+            descriptor = try OwnFile.descriptor(of: path, O_RDWR | O_CREAT, mode: 0o644)
+        } catch { throw DownloadError(path: path, error) }
         let end = lseek(descriptor, 0, SEEK_END)
         countBytes = max(0, Int(end))
     }
@@ -104,7 +103,7 @@ final class PartialFile {
 
 extension DownloadError {
     /// The error for a failed call on a file of the download.
-    init(path: String, _ error: SystemError) {
+    package init(path: String, _ error: SystemError) {
         switch error.code {
         case ENOSPC, EDQUOT: self = .diskFull(path: path, neededBytes: nil)
         default: self = .unwritable(path: path, reason: "\(error)")

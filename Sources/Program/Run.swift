@@ -1,5 +1,6 @@
 import CLI
 import Service
+import System
 
 /// Runs the command with the arguments of this process, as `main` does.
 ///
@@ -17,7 +18,8 @@ package func serve(gate: @escaping ServiceSettings.Gate) -> Int32 {
 }
 
 private func run(_ words: [String], gate: @escaping ServiceSettings.Gate) -> Int32 {
-    CommandLineTool { arguments, console throws(UsageError) in
+    openStandardDescriptors()
+    return CommandLineTool { arguments, console throws(UsageError) in
         try Server.run(arguments, console, gate: gate)
     }.run(words).rawValue
 }

@@ -70,9 +70,12 @@ package final class ChosenModel: Sendable {
 
     package var name: String { files.name }
 
-    /// Name of the folder of this model's stems, as in the reference; a `/` becomes `_`.
+    /// Name of the folder of this model's stems, as in the reference; a `/` becomes `_`, as does each dot of a name
+    /// that would be another folder's.
     package var folder: String {
-        (files.resultsName + (files.submodel.map { "_\($0)" } ?? "")).replacing("/", with: "_")
+        let name = files.resultsName + (files.submodel.map { "_\($0)" } ?? "")
+        return [".", ".."].contains(name)
+            ? name.replacing(".", with: "_") : name.isEmpty ? "_" : name.replacing("/", with: "_")
     }
 
     /// Names of the model's stems, and of their parts.

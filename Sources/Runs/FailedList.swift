@@ -73,9 +73,9 @@ package final class FailedList {
     /// - Parameter folders: folders whose files are the run's own.
     func claim(in taken: inout TakenFiles, outside folders: [String] = []) throws(RunError) {
         if let file = taken.file(at: path) { throw invalid("it is \(file.what)") }
-        let key = FilePath.key(FilePath.absolute(path)) + [UInt8(ascii: "/")]
-        for folder in folders
-        where key.starts(with: FilePath.key(FilePath.absolute(folder)) + [UInt8(ascii: "/")]) {
+        let place = FilePath.absolute(path) + "/"
+        for folder in folders where place.utf8.starts(with: (FilePath.absolute(folder) + "/").utf8)
+        {
             throw invalid("the run has its files in \(folder)")
         }
         taken.add(path, "the list of failed tracks")

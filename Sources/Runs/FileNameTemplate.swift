@@ -1,4 +1,5 @@
 import Demucs
+import System
 
 /// A template in the syntax of Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.
 package struct FileNameTemplate: Sendable {
@@ -22,7 +23,7 @@ package struct FileNameTemplate: Sendable {
         return template
     }
 
-    /// The path of an output below the folder of the files.
+    /// The path of an output from the folder of the files, normalised.
     ///
     /// - Parameter track: the name and the extension of the track.
     /// - Throws: the errors of `init`.
@@ -53,7 +54,7 @@ package struct FileNameTemplate: Sendable {
             default: path.append(byte)
             }
         }
-        return String(decoding: path, as: UTF8.self)
+        return FilePath.normalised(String(decoding: path, as: UTF8.self))
     }
 
     /// Checks that different ids always give different files, for all possible ids.

@@ -84,19 +84,14 @@ package struct LedgerEntry: Sendable {
     package func read<Record: LedgerRecord>(
         _ type: Record.Type
     ) throws(LedgerError) -> Record? {
-        var status = stat()
-        let isThere = FilePath.withCString(record) { lstat($0, &status) } == 0
-        if isThere, status.st_mode & S_IFMT != S_IFREG || status.st_size > Self.mostBytes {
-            throw .damaged
-        }
         let bytes: [UInt8]
-        do {
-            bytes = try readFile(record)
+        do throws(SystemError) {
+            guard let found = try OwnFile.read(record, mostBytes: Self.mostBytes) else {
+                return nil
+            }
+            bytes = found
         } catch {
-            let reason = error as? SystemError ?? .last
-            // A file may be where others have a folder.
-            if [ENOENT, ENOTDIR].contains(reason.code) { return nil }
-            throw .unreadable(reason)
+            throw error == OwnFile.notRegular ? .damaged : .unreadable(error)
         }
         if let found: Record = JSONText.value(bytes), found.version <= Record.currentVersion {
             return found
@@ -117,26 +112,26 @@ package struct LedgerEntry: Sendable {
     /// Replaces the record, and makes the folder if it is missing, but no folder above the ledger.
     ///
     /// - Parameter isDurable: whether the record is on the disk when this returns.
+    /// - Throws: ``SystemError``. A folder that this has made is gone then.
     package func write(_ record: some LedgerRecord, isDurable: Bool = false) throws(SystemError) {
-        let text = JSONText.of(record) + "\n"
+        let isNew = try makeFolder()
         do {
-            try makeFolder()
-            try replaceFile(at: self.record) { descriptor in
-                try Array(text.utf8).withUnsafeBytes { try writeAll($0, to: descriptor) }
-                if isDurable, synchronise(descriptor) != 0 { throw SystemError.last }
-            }
+            try OwnFile.replace(
+                self.record, with: (JSONText.of(record) + "\n").utf8, isDurable: isDurable)
         } catch {
-            throw error as? SystemError ?? .last
+            if isNew { rmdir(path) }
+            throw error
         }
         if isDurable { synchronise(path: path) }
     }
 
     /// Above the ledger there may be the place of a disk that was removed.
-    private func makeFolder() throws(SystemError) {
-        for folder in [FilePath.folder(of: path), path]
-        where FilePath.withCString(folder, { mkdir($0, 0o777) }) != 0 && errno != EEXIST {
-            throw .last
-        }
+    ///
+    /// - Returns: whether the folder of the track was made.
+    @discardableResult
+    private func makeFolder() throws(SystemError) -> Bool {
+        try OwnFile.makeFolder(FilePath.folder(of: path))
+        return try OwnFile.makeFolder(path)
     }
 
     // MARK: - Claims

@@ -92,7 +92,7 @@ struct OutputPlan {
     ) throws(RunError) {
         format = try OutputPlan.format(settings)
         out = settings.folder
-        folder = settings.hasModelFolder ? FilePath.joined(out, modelFolder) : out
+        folder = settings.hasModelFolder ? FilePath.normalised("\(out)/\(modelFolder)") : out
         self.names = names
         template = settings.template.naming(model: modelFolder)
         stemFile = settings.stemFile
@@ -155,10 +155,8 @@ struct OutputPlan {
     ///
     /// - Throws: never for a template that `init` has used.
     func planned(_ input: InputTrack) throws(RunError) -> PlannedTrack {
-        let folder = FilePath.joined(
-            self.folder ?? "",
-            input.relativeFolder.split(separator: "/").map { written(String($0)) }
-                .joined(separator: "/"))
+        let subfolder = input.relativeFolder.split(separator: "/").map { written(String($0)) }
+            .joined(separator: "/")
         var track = (name: written(input.nameParts.name), ending: input.nameParts.ending)
         if let id = input.id, track.name != id {
             // The tracks of a manifest aren't compared with each other: different ids stay different.
@@ -166,11 +164,10 @@ struct OutputPlan {
         }
         let names = input.outputs?.map(\.name) ?? names
         let paths = try names.map { name throws(RunError) in
-            FilePath.joined(
-                folder, try template.path(track: track, stem: name, format: format))
+            place(try template.path(track: track, stem: name, format: format), in: subfolder)
         }
         let stemFilePath = stemFile.map {
-            FilePath.joined(folder, "\(track.name).\($0.fileExtension)")
+            place("\(track.name).\($0.fileExtension)", in: subfolder)
         }
         return PlannedTrack(
             input: input, stemPaths: paths, stemFilePath: stemFilePath,
@@ -181,6 +178,15 @@ struct OutputPlan {
                         named: input.id == nil ? written(input.fileName) : track.name, in: out,
                         firstOutput: $0)
                 })
+    }
+
+    /// The path of a file: its own `../` lead up from the folder of all files, and the subfolder of the track
+    /// stands behind them, so that equal names in two subfolders stay apart.
+    private func place(_ path: String, in subfolder: String) -> String {
+        let (ups, rest) = FilePath.ups(of: path)
+        let above = Array(repeating: "..", count: ups).joined(separator: "/")
+        return FilePath.normalised(
+            [above, subfolder, rest].reduce(folder ?? "") { FilePath.joined($0, $1) })
     }
 
     /// The name of a track or folder in the names of its files.

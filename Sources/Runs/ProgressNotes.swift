@@ -4,13 +4,6 @@ import System
 
 /// The time of day.
 enum RunClock {
-    /// Nanoseconds since 1970.
-    static func nanoseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
-    }
-
     /// The local time of day, `14:32`.
     static func timeOfDay() -> String {
         var now = time(nil)

@@ -11,7 +11,8 @@ struct RunLedger {
     private(set) var taken: TakenFiles
     /// Folders whose leftovers of killed runs have been removed.
     private var sweptFolders: Set<String> = []
-    private let startNanoseconds = RunClock.nanoseconds()
+    /// When the run began, by the clock of the ledger's disk; nil before the ledger's folder is made.
+    private var start: Int?
     /// The disk of the ledger; nil before its folder is made, and where it can't be.
     private var disk: dev_t?
 
@@ -30,6 +31,7 @@ struct RunLedger {
             && (ledger.exists
                 || (settings.skipsExisting ? isNew : plan.manifest != nil || plan.failed != nil))
         self.ledger = isKept ? ledger : nil
+        start = isKept ? OwnFile.now(in: ledger.folder) : nil
     }
 
     private var skips: Bool { plan.settings.skipsExisting && !plan.settings.isForced }
@@ -47,13 +49,15 @@ struct RunLedger {
     /// - Returns: why the tracks can't be recorded; nil if they can.
     mutating func makeFolder() -> String? {
         guard let folder = ledger?.folder else { return nil }
-        let isMade = FilePath.withCString(folder) { mkdir($0, 0o777) } == 0 || errno == EEXIST
-        if isMade, FilePath.withCString(folder, { access($0, W_OK | X_OK) }) == 0 {
-            disk = FilePath.status(folder)?.st_dev
-            return nil
+        do throws(SystemError) {
+            try OwnFile.makeFolder(folder)
+            if FilePath.withCString(folder, { access($0, W_OK | X_OK) }) != 0 { throw .last }
+        } catch {
+            return "\(folder): no track is recorded (\(error)); the next run separates all again"
         }
-        return
-            "\(folder): no track is recorded (\(SystemError.last)); the next run separates all again"
+        disk = FilePath.status(folder)?.st_dev
+        start = start ?? OwnFile.now(in: folder)
+        return nil
     }
 
     /// Whether records can be written: nothing is written in place of a disk that was removed.
@@ -77,7 +81,9 @@ struct RunLedger {
 
     /// Whether an earlier run, or one beside this one, has made the files that this run would make.
     func done(_ track: PlannedTrack) -> Done? {
-        guard let entry = track.entry, ledger != nil || skips else { return nil }
+        guard let entry = track.entry, ledger != nil || skips, !plan.settings.isForced else {
+            return nil
+        }
         let request = plan.request(of: track)
         guard let result = entry.trackRecord()?.result else {
             let isDone =
@@ -86,13 +92,22 @@ struct RunLedger {
                 && track.hasWholeStems(request, plan.settings)
             return isDone ? Done(record: nil) : nil
         }
-        guard skips || result.isNewer(than: startNanoseconds),
+        guard skips || isNewer(result),
             let model = try? plan.model.identity,
             result.covers(
                 track, model: model, parameters: plan.parameters(of: track), seed: request.seed),
             !request.analyzes || result.hasAnalysis
         else { return nil }
         return Done(record: result)
+    }
+
+    /// Whether a run beside this one has made files since this one began. The clock of the files' disk decides: times
+    /// ahead of it tell nothing.
+    private func isNewer(_ result: SeparationRecord) -> Bool {
+        guard let start, let ledger, let last = result.lastModified, last > start else {
+            return false
+        }
+        return OwnFile.now(in: ledger.folder).map { last <= $0 } ?? false
     }
 
     /// The failures of a track that must not be tried again; nil for all other tracks.

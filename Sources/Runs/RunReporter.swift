@@ -50,6 +50,6 @@ package enum RunOutcome: Int32, Sendable {
     /// At least one track failed.
     case trackFailed = 1
     case interrupted = 130
-    /// The reader of standard output closed the pipe; a program that SIGPIPE ends has this code.
+    /// The reader of standard output or of the events closed the pipe; a program that SIGPIPE ends has this code.
     case pipeClosed = 141
 }

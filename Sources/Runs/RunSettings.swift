@@ -1,6 +1,7 @@
 // The settings of a run: the outputs of its tracks and how they are made, the same for each track.
 
 import Demucs
+import System
 
 /// The settings of a ``SeparationRun``. The doors make them of their options.
 package struct RunSettings: Sendable {
@@ -8,8 +9,10 @@ package struct RunSettings: Sendable {
     package var request = SeparationRequest()
     /// Names of the request's fields that are set; a track's own options replace them.
     package var givenFields: [String] = []
-    /// The folder that all files are below.
-    package var folder = "separated"
+    /// The folder that all files are below, normalised.
+    package var folder = "separated" {
+        didSet { folder = FilePath.normalised(folder) }
+    }
     /// Whether the files are in a folder of the model, below ``folder``.
     package var hasModelFolder = true
     package var template = FileNameTemplate()

@@ -6,18 +6,7 @@ import Demucs
 import System
 
 struct SeparationEvents {
-    /// The result of a track.
-    enum Status: String, Encodable {
-        case done
-        /// Finished by an earlier run.
-        case skipped
-        case failed
-        case interrupted
-        /// Listed by a dry run.
-        case planned
-        /// Not tried again after too many failures.
-        case quarantined
-    }
+    typealias Status = RunEvent.Status
 
     /// A track's result for the summary, and the fields of its event.
     struct Track {
@@ -86,25 +75,28 @@ struct SeparationEvents {
 
     /// - Parameter fields: evaluated only if events are wanted.
     private func write(
-        _ event: String, failure: ErrorCause? = nil, _ fields: @autoclosure () -> JSONObject
+        _ event: RunEvent, failure: ErrorCause? = nil, _ fields: @autoclosure () -> JSONObject
     ) {
         guard reporter.takesEvents else { return }
-        reporter.event(JSONText.of(["event": event] + fields(), []), failure: failure)
+        reporter.event(JSONText.of(["event": event.rawValue] + fields(), []), failure: failure)
     }
 
-    /// - Parameter skipped: folders that a search has left out.
-    func start(tracks: Int?, skipped: [String] = []) {
+    /// - Parameters:
+    ///   - skipped: folders that a search has left out.
+    ///   - skippedStems: number of files of this program that it has left out.
+    func start(tracks: Int?, skipped: [String] = [], skippedStems: Int = 0) {
         write(
-            "start",
+            .start,
             [
                 "version": SD_VERSION, "model": model, "parameters": parameters,
                 "tracks": tracks, "skipped_folders": skipped.isEmpty ? nil : skipped,
+                "skipped_stems": skippedStems == 0 ? nil : skippedStems,
             ])
     }
 
     func progress(_ progress: SeparationProgress, of track: InputTrack, secondsLeft: Double?) {
         write(
-            "progress",
+            .progress,
             [
                 "id": track.id, "track": track.path, "segments_done": progress.segmentsDone,
                 "segments_total": progress.segmentsTotal,
@@ -123,10 +115,10 @@ struct SeparationEvents {
         counts[track.status, default: 0] += 1
         let cause = track.status == .interrupted ? .cancelled : track.failure?.cause ?? cause
         if isManifest {
-            write("result", failure: cause, track.fields)
+            write(.result, failure: cause, track.fields)
         } else {
             tracks.append(track)
-            write("track", failure: cause, track.fields)
+            write(.track, failure: cause, track.fields)
         }
     }
 
@@ -154,7 +146,7 @@ struct SeparationEvents {
     private func manifest(_ outcome: RunOutcome) {
         let names = Dictionary(uniqueKeysWithValues: counts.map { ($0.rawValue, $1) })
         write(
-            "manifest",
+            .manifest,
             [
                 "version": SD_VERSION, "model": model, "parameters": parameters,
                 "tracks": isManifest ? nil : tracks.map(\.fields), "counts": names,

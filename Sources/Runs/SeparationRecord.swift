@@ -63,8 +63,8 @@ package struct SeparationRecord: Codable, Equatable, Sendable {
 extension SeparationRecord {
     var hasAnalysis: Bool { isAnalyzed == true || tempoBpm != nil || key != nil }
 
-    /// Whether a file was made after a time in nanoseconds since 1970.
-    func isNewer(than time: Int) -> Bool { outputs.contains { $0.file.modified > time } }
+    /// Time at which the last file was made, in nanoseconds since 1970.
+    var lastModified: Int? { outputs.map(\.file.modified).max() }
 
     /// Whether separating the track again would give the same files.
     ///

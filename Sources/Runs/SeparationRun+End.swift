@@ -14,8 +14,10 @@ extension SeparationRun {
     mutating func end() -> RunOutcome {
         let failed = events.count(.failed)
         let outcome: RunOutcome =
-            events.count(.interrupted) > 0 || cancellation.isCancelled
-            ? .interrupted : isPipeClosed ? .pipeClosed : failed == 0 ? .done : .trackFailed
+            isPipeClosed
+            ? .pipeClosed
+            : events.count(.interrupted) > 0 || cancellation.isCancelled
+                ? .interrupted : failed == 0 ? .done : .trackFailed
         if events.count > 1 || plan.manifest != nil, !plan.settings.isDryRun {
             let skipped = events.count(.skipped)
             let quarantined = events.count(.quarantined)

@@ -7,15 +7,6 @@ import Demucs
 import System
 
 extension SeparationRun {
-    private static let resultKeys = [
-        "id", "path", "status", "error_class", "error", "seconds", "peak_memory_bytes",
-        "realtime_factor", "duration_seconds", "seed", "tempo_bpm", "key", "warnings", "outputs",
-        "engine_version", "checkpoint_sha256", "parameters",
-    ]
-    private static let outputKeys = [
-        "stem", "path", "bytes", "sha256", "peak", "gain", "duration_seconds",
-    ]
-
     /// A track that was separated.
     func result(
         of track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?, seconds: Double
@@ -44,7 +35,7 @@ extension SeparationRun {
         failure: TrackFailure? = nil, warnings: [String] = [], outputs: [JSONObject] = [],
         seconds: Double? = nil
     ) -> SeparationEvents.Track {
-        let details = details + ["error": failure?.text]
+        let details = ["error": failure?.text] + details
         guard let id = track.input.id else {
             return .init(
                 track.input.path, status, details, failure: failure, warnings: warnings,
@@ -58,7 +49,7 @@ extension SeparationRun {
         ]
         return .init(
             id, status, details + fields, failure: failure, warnings: warnings,
-            outputs: outputs.map { $0.filled(Self.outputKeys) }, schema: Self.resultKeys)
+            outputs: outputs.map { $0.filled(RunEvent.outputKeys) }, schema: RunEvent.result.keys)
     }
 
     /// Reports a track that isn't separated, and its files.
@@ -83,7 +74,8 @@ extension SeparationRun {
             ]
         }
         let known: JSONObject = [
-            "seed": record?.seed, "tempo_bpm": record?.tempoBpm, "key": record?.key,
+            "duration_seconds": record?.outputs.first?.durationSeconds, "seed": record?.seed,
+            "tempo_bpm": record?.tempoBpm, "key": record?.key,
         ]
         events.ended(result(of: track, status, known, outputs: files))
     }

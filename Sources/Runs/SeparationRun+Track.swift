@@ -51,11 +51,12 @@ extension SeparationRun {
                     + "\(seconds.fixed(1)) s")
             return (result(of: track, report, analysis, seconds: seconds), record)
         } catch is CancellationError where cancellation.isCancelled {
-            return (interrupted(track), nil)
-        } catch AudioError.readerGone {
-            // No message, as is usual in pipelines.
+            // No message to nobody, as is usual in pipelines.
+            return (isPipeClosed ? result(of: track, .interrupted) : interrupted(track), nil)
+        } catch AudioError.readerGone(let path) {
             isPipeClosed = true
-            return (result(of: track, .failed), nil)
+            let error = AudioError.readerGone(path: path)
+            return (result(of: track, .failed, ["error": "\(error)"]), nil)
         } catch {
             let failure =
                 error is CancellationError
@@ -85,8 +86,10 @@ extension SeparationRun {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
+        let request = plan.request(of: track)
         let spool = Spool(
             folder: plan.settings.output.spoolFolder, otherFolder: folder?.path,
+            limits: SpoolLimits(seconds: request.excerpt?.endSeconds),
             allFormats: plan.settings.takesAllFormats
         ) { cancellation.isCancelled }
         let input =
@@ -101,7 +104,6 @@ extension SeparationRun {
         }
         reporter.begin(track.input.label, label: label)
         let report: TrackReport
-        let request = plan.request(of: track)
         let analyzer = request.analyzes ? TrackAnalyzer() : nil
         do {
             defer { reporter.end() }
@@ -115,10 +117,7 @@ extension SeparationRun {
                     let left = reporter.progress(progress)
                     if progress.isBegin { return }
                     events.progress(progress, of: track.input, secondsLeft: left)
-                    // The program that writes the manifest has ended.
-                    if plan.settings.isFollowing, reporter.isReaderGone {
-                        self.cancellation.cancel()
-                    }
+                    if isReaderGone() { self.cancellation.cancel() }
                 })
         }
         for warning in report.warnings { reporter.warning("\(warning)") }

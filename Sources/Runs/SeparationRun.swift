@@ -48,14 +48,17 @@ package struct SeparationRun {
     /// - Parameters:
     ///   - problems: operands that name no track.
     ///   - skipped: folders that a search has left out.
+    ///   - skippedStems: number of files of this program that it has left out.
     /// - Throws: errors of loading the model and making its folder, before the first track.
     package mutating func run(
-        problems: [(operand: String, text: String)], skipped: [String] = []
+        problems: [(operand: String, text: String)], skipped: [String] = [], skippedStems: Int = 0
     ) throws -> RunOutcome {
         let problems = problems + plan.files.shared.map { ($0.track.path, "\($0.error)") }
         // Each result line of a manifest names the checkpoints.
         if plan.manifest != nil { identify() }
-        events.start(tracks: plan.trackCount.map { $0 + problems.count }, skipped: skipped)
+        events.start(
+            tracks: plan.trackCount.map { $0 + problems.count }, skipped: skipped,
+            skippedStems: skippedStems)
         for problem in problems {
             events.failed(problem.operand, problem.text)
             plan.failed?.add(problem.operand)
@@ -109,6 +112,7 @@ package struct SeparationRun {
             events.ended(interrupted(track))
             return false
         }
+        if isReaderGone() { return false }
         if skip(track) { return true }
         if plan.settings.isDryRun {
             report(track, status: .planned)
@@ -133,6 +137,14 @@ package struct SeparationRun {
         let (result, record) = separate(track, label: label, with: separator)
         ledger.end(track, isDone: result.status == .done, record, result.failure, after: before)
         return goesOn(after: result, track)
+    }
+
+    /// Whether nobody reads the events any more. The run ends then: whoever wanted its files has ended too.
+    mutating func isReaderGone() -> Bool {
+        if (reporter.takesEvents || plan.settings.isFollowing) && reporter.isReaderGone {
+            isPipeClosed = true
+        }
+        return isPipeClosed
     }
 
     /// Reports a track that is done, if such tracks are left out, or that is not tried again.

@@ -61,8 +61,6 @@ package struct TrackDiscovery {
     /// Folders with files of this program that a search has left out.
     package private(set) var skippedFolders: [String] = []
     private let outputFolders: [FileIdentity]
-    /// The files of the records in the folder that is searched, by name.
-    private var recorded: [String: [SeparationRecord.File]] = [:]
 
     /// - Parameter outputFolders: folders of the run's files, which a search leaves out.
     package init(_ operands: [String], outputFolders: [String] = []) {
@@ -134,19 +132,11 @@ package struct TrackDiscovery {
         var open: [FileIdentity] = []
         // An output folder that is named itself is searched, but for the files of its records.
         let root = FilePath.status(folder)?.file
-        recorded = Ledger(ofRun: folder).outputs()
         walk(folder, relative: "", outputFolders.filter { $0 != root }, &open)
         if fileCount + problems.count == countBefore {
             problems.append(
                 (folder, "\(folder): no audio files found; name files of other types themselves"))
         }
-    }
-
-    /// Whether a file is a stem that a run has written, also one with another model.
-    private func isRecorded(_ path: String) -> Bool {
-        guard let files = recorded[FilePath.name(of: path)], let status = FilePath.status(path)
-        else { return false }
-        return files.contains { $0.isSame(as: status) }
     }
 
     /// Adds the audio files of a folder, then those of its subfolders.
@@ -181,7 +171,7 @@ package struct TrackDiscovery {
                 } else {
                     folders.append(name)
                 }
-            } else if AudioFileType.isSound(name), !isRecorded(path) {
+            } else if AudioFileType.isSound(name) {
                 add(InputTrack(path: path, relativeFolder: relative))
             }
         }

@@ -67,11 +67,9 @@ extension LedgerEntry {
     /// - Parameters:
     ///   - name: the id or the file name of the track.
     ///   - folder: the folder of the run.
-    ///   - output: the path of the first file, which begins with `folder`.
+    ///   - output: the path of the first file.
     init(named name: String, in folder: String, firstOutput output: String) {
-        let below = output.utf8.dropFirst(folder.utf8.count)
-        let relative = String(decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
-        let checksum = SHA256(of: relative).hexadecimal.prefix(16)
+        let checksum = SHA256(of: FilePath.relative(output, to: folder)).hexadecimal.prefix(16)
         self = Ledger(ofRun: folder)[Self.name(name, "-\(checksum)")]
     }
 
@@ -110,12 +108,5 @@ extension Ledger {
     init(ofRun folder: String) { self.init(FilePath.joined(folder, Self.name)) }
 
     /// Whether a run has kept records.
-    var exists: Bool { FilePath.isFolder(folder) }
-
-    /// The files of all tracks, by name.
-    func outputs() -> [String: [SeparationRecord.File]] {
-        let results = records(TrackRecord.self, of: FilePath.entries(of: folder))
-            .compactMap { try? $0.result.get().result }
-        return Dictionary(grouping: results.flatMap { $0.outputs.map(\.file) }, by: \.name)
-    }
+    var exists: Bool { OwnFile.isFolder(folder) }
 }

@@ -37,11 +37,14 @@ final class DataFolder: Sendable {
         // Only the owner may read the music, its stems and the names of the songs, also in a folder
         // that existed before.
         chmod(path, 0o700)
-        lock = System.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard lock >= 0 else { throw unusable(.last, at: "lock") }
+        do throws(SystemError) {
+            lock = try OwnFile.descriptor(of: "\(path)/lock", O_RDWR | O_CREAT, mode: 0o600)
+        } catch { throw unusable(error, at: "lock") }
         // From here on an error ends this object, whose end closes the lock.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw .folderInUse(path: path) }
-        if let error = refusalOfClock { throw unusable(error, at: "clock") }
+        do throws(SystemError) { _ = try OwnFile.read(clock, mostBytes: Self.clockBytes) } catch {
+            throw unusable(error, at: "clock")
+        }
         for name in DataFolder.folders {
             do throws(SystemError) { try makeFolder(name) } catch {
                 throw unusable(error, at: name)
@@ -69,17 +72,9 @@ final class DataFolder: Sendable {
         FilePath.entries(of: folder).filter(Job.isID)
     }
 
-    private var refusalOfClock: SystemError? {
-        if access(clock, R_OK) != 0 { return FilePath.isMissing(clock) ? nil : .last }
-        // Reading anything else might wait for ever.
-        return FilePath.isRegularFile(clock)
-            ? nil : SystemError(code: EINVAL, "'clock' in it is no file")
-    }
-
     private func makeFolder(_ name: String) throws(SystemError) {
         let folder = "\(path)/\(name)"
-        if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
-        try FilePath.makeFolder(folder)
+        try OwnFile.makeFolder(folder)
         chmod(folder, 0o700)
         guard access(folder, R_OK | W_OK | X_OK) == 0 else { throw .last }
     }
@@ -167,7 +162,8 @@ final class DataFolder: Sendable {
     /// - Throws: `Problem` if something is where a new set would be: what could not be used at the start.
     func checkNoSet(_ id: String) throws(Problem) {
         var status = stat()
-        guard lstat(sets[id].path, &status) != 0 else {
+        // An empty folder is no set: rmdir fails for one that has files.
+        guard lstat(sets[id].path, &status) != 0 || rmdir(sets[id].path) == 0 else {
             throw Problem(
                 .conflict,
                 "There is a set '\(id)' that the service can't use and leaves as it is. Take another id."
@@ -205,17 +201,19 @@ final class DataFolder: Sendable {
     // MARK: - The clock
 
     private var clock: String { "\(path)/clock" }
+    private static let clockBytes = 1_000
 
     /// Seconds for which the service has run with this folder; 0 if the file is missing or impossible, so
     /// that no job looks old.
     func runSeconds() -> Double {
-        let text = (try? readFile(clock)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let bytes = (try? OwnFile.read(clock, mostBytes: Self.clockBytes)).flatMap(\.self) ?? []
+        let text = String(decoding: bytes, as: UTF8.self)
         let seconds = Double(text.split(separator: "\n").first ?? "") ?? 0
         return (0...1e10).contains(seconds) ? seconds : 0
     }
 
     func save(runSeconds seconds: Double) {
-        try? replaceFile(at: clock, with: "\(Int(seconds))\n".utf8)
+        try? OwnFile.replace(clock, with: "\(Int(seconds))\n".utf8)
     }
 
     // MARK: - Files

@@ -306,7 +306,7 @@ struct DerivedFiles: Sendable {
 
     private func store(_ bytes: [UInt8], _ name: String, of id: String) throws {
         mkdir(folder.cache(of: id), 0o700)
-        try replaceFile(at: "\(folder.cache(of: id))/\(name)", with: bytes)
+        try OwnFile.replace("\(folder.cache(of: id))/\(name)", with: bytes)
     }
 
     // MARK: - Analysis

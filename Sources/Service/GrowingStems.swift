@@ -87,7 +87,7 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     }
 
     func append(_ block: StemBlock) throws {
-        let blocks = sources.indices.map { sources[$0].append(block) }
+        let blocks = try sources.indices.map { try sources[$0].append(block) }
         for (index, audio) in blocks.enumerated() {
             try write(audio.interleaved, index)
         }

@@ -160,6 +160,9 @@ extension Problem {
         case .tooManyFiles:
             self.init(
                 .tooManyFiles, "The service has too many open files. Try again in a few seconds.")
+        case .engine where caused?.reason != nil:
+            self.init(
+                .noResources, "The machine of the service lacks memory or a program (\(text)).")
         case .system where [EAGAIN, ENOMEM].contains((error as? SystemError)?.code):
             self.init(.noResources, "The machine of the service lacks memory or threads (\(text)).")
         case .inputAccess, .output, .system:

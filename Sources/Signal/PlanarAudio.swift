@@ -126,4 +126,9 @@ extension UnsafeBufferPointer<Float> {
         let bits = reduce(Int32(0)) { Swift.max($0, Int32(bitPattern: $1.magnitude.bitPattern)) }
         return Float(bitPattern: UInt32(bitPattern: bits))
     }
+
+    /// The index of the first value that is NaN or infinite.
+    package var firstNotFinite: Int? {
+        largestMagnitude.isFinite ? nil : firstIndex { !$0.isFinite }
+    }
 }

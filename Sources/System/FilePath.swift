@@ -57,13 +57,45 @@ package enum FilePath {
         return folder.utf8.last == UInt8(ascii: "/") ? folder + path : "\(folder)/\(path)"
     }
 
-    /// A key that is equal for two paths exactly if the system takes them for the same. Links are
-    /// not resolved.
-    package static func key(_ path: String) -> [UInt8] {
+    /// A path without `.`, `..` and empty names. `..` is resolved by name: a link before it is not followed.
+    ///
+    /// - Returns: equal texts exactly for the paths that the system takes for the same, if no name before a `..` is
+    ///   a link; `.` for the current folder.
+    package static func normalised(_ path: String) -> String {
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
-        let names = path.utf8.split(separator: UInt8(ascii: "/")).filter {
-            !$0.elementsEqual(".".utf8)
+        var names: [Substring.UTF8View] = []
+        for name in path.utf8.split(separator: UInt8(ascii: "/"))
+        where !name.elementsEqual(".".utf8) {
+            if !isUp(name) {
+                names.append(name)
+            } else if let last = names.last, !isUp(last) {
+                names.removeLast()
+            } else if !isAbsolute {
+                names.append(name)
+            }
         }
-        return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
+        let text = names.map { String(Substring($0)) }.joined(separator: "/")
+        return isAbsolute ? "/" + text : text.isEmpty ? "." : text
     }
+
+    /// A normalised path, and how many folders it goes up before its first name.
+    package static func ups(of path: String) -> (count: Int, rest: String) {
+        let names = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let count = names.prefix(while: isUp).count
+        return (count, names[count...].map { String(Substring($0)) }.joined(separator: "/"))
+    }
+
+    /// A normalised path as a normalised folder sees it; the path itself where names don't tell.
+    package static func relative(_ path: String, to folder: String) -> String {
+        let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+        guard isAbsolute == (folder.utf8.first == UInt8(ascii: "/")) else { return path }
+        let names = path.utf8.split(separator: UInt8(ascii: "/"))
+        let above = (folder == "." ? "" : folder).utf8.split(separator: UInt8(ascii: "/"))
+        let shared = zip(names, above).prefix { $0.elementsEqual($1) }.count
+        if above[shared...].contains(where: isUp) { return path }
+        let ups = above[shared...].map { _ in ".." }
+        return (ups + names[shared...].map { String(Substring($0)) }).joined(separator: "/")
+    }
+
+    private static func isUp(_ name: Substring.UTF8View) -> Bool { name.elementsEqual("..".utf8) }
 }

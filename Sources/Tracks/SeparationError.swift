@@ -26,6 +26,8 @@ public enum SeparationError: Error, Equatable, Sendable {
     case inputChanged
     /// Files can't be made in a folder.
     case folderUnusable(folder: String, reason: String)
+    /// A sample of a stem is NaN or infinite. Channels count from 0.
+    case stemNotFinite(stem: String, seconds: Double, channel: Int)
     /// The files would not fit on the disk.
     case notEnoughSpace(folder: String, neededBytes: Int, freeBytes: Int)
     /// The network's activations would not fit into memory.
@@ -68,6 +70,10 @@ extension SeparationError: DescribedError {
         case .inputChanged:
             "The track was changed while it was being separated. Separate it again when "
                 + "nothing writes to it any more."
+        case .stemNotFinite(let stem, let seconds, let channel):
+            "The stem '\(stem)' can't be made, because its sample at \(seconds.fixed(3)) s in channel "
+                + "\(channel + 1) is not a finite number. Check the model's weights, and that the "
+                + "recording has samples within ±1."
         case .folderUnusable(let folder, let reason):
             "Nothing can be written into the folder \(folder) (\(reason)). Create it, or make it "
                 + "writable."
@@ -119,6 +125,7 @@ extension SeparationError: CausedError {
         case .trackTooLong, .longerThanAllowed: .tooLong
         case .emptyAudio, .excerptOutside, .invalidAudio, .tooFewChannels: .unsuitable
         case .tooLoud, .inputChanged: .input
+        case .stemNotFinite: .modelResult
         case .notEnoughMemory: .engine
         case .folderUnusable, .notEnoughSpace, .spoolFailed: .output
         case .tooManyFiles: .tooManyFiles
@@ -133,6 +140,7 @@ extension SeparationError: CausedError {
                 + "\(SeparationError.megabytes(freeBytes)) are free"
         case .invalidOption, .buffersDiffer, .trackTooLong, .longerThanAllowed, .emptyAudio,
             .excerptOutside, .invalidAudio, .tooFewChannels, .tooLoud, .inputChanged,
+            .stemNotFinite,
             .notEnoughMemory, .tooManyFiles:
             nil
         }

@@ -2,6 +2,7 @@
 // Makes the samples of one signal from separated stems.
 
 import Signal
+import System
 
 /// Channels, rates and length of the written signals of a track.
 package struct SignalShape: Sendable {
@@ -12,8 +13,14 @@ package struct SignalShape: Sendable {
     package let sampleRateHz: Int
     /// Samples of each channel in a file.
     package let sampleCount: Int
+    /// Begins a pass over the track at the rate of the files; `nil` for that of the model.
+    package let track: (@Sendable () throws(AnyError) -> TrackStream)?
 
-    package init(channelCount: Int, modelRateHz: Int, sampleRateHz: Int, sampleCount: Int) {
+    package init(
+        channelCount: Int, modelRateHz: Int, sampleRateHz: Int, sampleCount: Int,
+        track: (@Sendable () throws(AnyError) -> TrackStream)? = nil
+    ) {
+        self.track = sampleRateHz == modelRateHz ? nil : track
         self.channelCount = channelCount
         self.modelRateHz = modelRateHz
         self.sampleRateHz = sampleRateHz
@@ -29,6 +36,8 @@ package struct SignalSource {
     private let isMixtureMinus: Bool
     private let isMixture: Bool
     private var resampling: ResamplingStream
+    /// The track at the rate of the files, and its samples beyond those that were given.
+    private var rest: (track: TrackStream, samples: PlanarAudio)?
 
     /// - Parameter stems: names of the stems in a block, in their order.
     package init(_ signal: StemSignal, stems: [String], shape: SignalShape) {
@@ -44,15 +53,43 @@ package struct SignalSource {
     /// Takes the next samples of the stems, and gives those of the signal that they complete.
     ///
     /// - Parameter limit: samples to give for the whole signal; `nil` for those of the shape.
-    package mutating func append(_ block: StemBlock, limit: Int? = nil) -> PlanarAudio {
-        resampling.append(signal(in: block), limit: limit ?? shape.sampleCount)
+    /// - Throws: the errors of reading the track at another rate than the model's.
+    package mutating func append(
+        _ block: StemBlock, limit: Int? = nil
+    ) throws(AnyError) -> PlanarAudio {
+        try completed(resampling.append(signal(in: block), limit: limit ?? shape.sampleCount))
     }
 
     /// Gives the last samples.
     ///
     /// - Parameter sampleCount: samples of the whole signal; `nil` for those of the shape.
-    package mutating func finish(sampleCount: Int? = nil) -> PlanarAudio {
-        resampling.finish(outputCount: sampleCount ?? shape.sampleCount)
+    /// - Throws: as ``append(_:limit:)``.
+    package mutating func finish(sampleCount: Int? = nil) throws(AnyError) -> PlanarAudio {
+        try completed(resampling.finish(outputCount: sampleCount ?? shape.sampleCount))
+    }
+
+    /// The signal at the rate of the files. What has the track in it takes the samples of the track itself, which may
+    /// reach above the model's band: stems and rest add up to it.
+    private mutating func completed(_ audio: PlanarAudio) throws(AnyError) -> PlanarAudio {
+        guard let track = shape.track, isMixture || isMixtureMinus else { return audio }
+        var (stream, samples) =
+            try rest ?? (
+                track(),
+                PlanarAudio(channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+            )
+        let count = audio.sampleCount
+        while samples.sampleCount < count {
+            guard let block = try stream.next() else { throw SeparationError.inputChanged.erased }
+            samples.append(block)
+        }
+        var result = samples[0..<count]
+        samples.removeFirst(count)
+        rest = (stream, samples)
+        if isMixture { return result }
+        for (row, sum) in audio.channels.enumerated() {
+            for index in sum.indices { result.channels[row][index] -= sum[index] }
+        }
+        return result
     }
 
     private func signal(in block: StemBlock) -> PlanarAudio {
@@ -60,7 +97,8 @@ package struct SignalSource {
         let channels = (0..<shape.channelCount).map { channel in
             let rows = stems.map { block.stems.channels[$0 * shape.channelCount + channel] }
             let sum = SignalSource.sum(rows)
-            return isMixtureMinus ? zip(block.mixture.channels[channel], sum).map { $0 - $1 } : sum
+            return isMixtureMinus && shape.track == nil
+                ? zip(block.mixture.channels[channel], sum).map { $0 - $1 } : sum
         }
         return PlanarAudio(channels: channels, sampleRateHz: shape.modelRateHz)
     }
@@ -90,10 +128,16 @@ package struct SignalRows {
     /// Takes the next samples of the stems; `nil` for the end of the signals.
     ///
     /// - Parameter sampleCount: samples of each channel to give for the whole signal, as far as known.
-    package mutating func append(_ block: StemBlock?, sampleCount: Int) -> PlanarAudio {
-        let rows = sources.indices.flatMap { index in
-            block.map { sources[index].append($0, limit: sampleCount).channels }
-                ?? sources[index].finish(sampleCount: sampleCount).channels
+    /// - Throws: as ``SignalSource/append(_:limit:)``.
+    package mutating func append(
+        _ block: StemBlock?, sampleCount: Int
+    ) throws(AnyError) -> PlanarAudio {
+        var rows: [[Float]] = []
+        for index in sources.indices {
+            rows +=
+                try block.map { block throws(AnyError) in
+                    try sources[index].append(block, limit: sampleCount).channels
+                } ?? sources[index].finish(sampleCount: sampleCount).channels
         }
         return PlanarAudio(channels: rows, sampleRateHz: sampleRateHz)
     }

@@ -94,8 +94,8 @@ package final class TrackPipeline {
     /// - Parameter progress: called before the first segment, and when each begins and has ended. A
     ///   worker's next segment is queued before its last one has ended, but its begin is reported
     ///   after that end.
-    /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
-    ///   `CancellationError`; the errors of reading the track and of a network.
+    /// - Throws: `SeparationError` for a track that is not as long as in its first pass, and for a stem that is not
+    ///   finite; `CancellationError`; the errors of reading the track and of a network.
     package func next(
         progress: (SeparationProgress) -> Void
     ) throws(AnyError) -> StemBlock? {
@@ -104,7 +104,23 @@ package final class TrackPipeline {
         guard let count = try advance(progress) else { return nil }
         let range = givenSamples..<givenSamples + count
         givenSamples = range.upperBound
-        return StemBlock(stems: stems(count), mixture: window.samples(range))
+        let stems = stems(count)
+        try checkFinite(stems, at: range.lowerBound)
+        return StemBlock(stems: stems, mixture: window.samples(range))
+    }
+
+    /// Every door gets its stems from here: wrong weights and samples far beyond full scale are found once for all.
+    private func checkFinite(_ stems: PlanarAudio, at start: Int) throws(AnyError) {
+        for (row, samples) in stems.channels.enumerated() {
+            guard let index = samples.withUnsafeBufferPointer({ $0.firstNotFinite }) else {
+                continue
+            }
+            throw SeparationError.stemNotFinite(
+                stem: bag.sources[bag.stems[row / bag.channelCount]],
+                seconds: Double(start + index) / Double(bag.sampleRateHz),
+                channel: row % bag.channelCount
+            ).erased
+        }
     }
 
     /// Runs the passes side by side until all of them have finished samples.

@@ -25,6 +25,8 @@ package struct CommandLineTool {
         // A closed pipe and the limit on file sizes are reported by `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        // A parent that ignores it would hide how ffmpeg has ended.
+        signal(SIGCHLD, SIG_DFL)
         let console = Console()
         let (stack, least) = (stack_limit_bytes(), SystemThread.leastStackBytes)
         guard stack >= least else {

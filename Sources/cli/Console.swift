@@ -37,10 +37,10 @@ package struct Console: Sendable {
         let failure = Mutex<SystemError?>(nil)
     }
 
-    /// Whether stdout is a pipe whose reader has closed it.
+    /// Whether stdout is a pipe or a socket whose reader has closed it.
     var isReaderGone: Bool {
         var state = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
-        return poll(&state, 1, 0) > 0 && Int32(state.revents) & Int32(POLLERR) != 0
+        return poll(&state, 1, 0) > 0 && Int32(state.revents) & Int32(POLLERR | POLLHUP) != 0
     }
 
     /// Prints a line about progress, unless `--quiet` is given.

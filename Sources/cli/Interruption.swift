@@ -5,13 +5,13 @@ import Demucs
 import System
 
 package enum Interruption {
-    /// The signals that end a process. SIGHUP comes when a terminal closes; `nohup` ignores it from the
-    /// start on.
+    /// The signals that end a process. SIGXCPU comes every second once the limit of processor time is reached, SIGHUP
+    /// when a terminal closes; `nohup` ignores it from the start on.
     private static var ending: [Int32] {
-        [SIGINT, SIGTERM] + (signal_is_ignored(SIGHUP) ? [] : [SIGHUP])
+        [SIGINT, SIGTERM, SIGXCPU] + (signal_is_ignored(SIGHUP) ? [] : [SIGHUP])
     }
 
-    /// A token that SIGINT, SIGTERM or SIGHUP cancels. The next such signal ends the process.
+    /// A token that SIGINT, SIGTERM, SIGXCPU or SIGHUP cancels. The next such signal ends the process.
     ///
     /// Must be called before other threads start: they inherit the blocked signals.
     /// - Parameters:
@@ -24,14 +24,17 @@ package enum Interruption {
         let token = CancellationToken()
         handle(ending + [SIGWINCH]) { signal in
             if signal == SIGWINCH { return onResize() }
-            if token.isCancelled { _exit(ExitCode.interrupted.rawValue) }
+            if token.isCancelled {
+                if signal == SIGXCPU { return }
+                _exit(ExitCode.interrupted.rawValue)
+            }
             token.cancel()
             onCancel()
         }
         return token
     }
 
-    /// Lets SIGINT, SIGTERM and SIGHUP end the process with a message, for commands that write no files.
+    /// Lets these signals end the process with a message, for commands that write no files.
     ///
     /// Must be called before other threads start.
     static func endsProcess(_ console: Console) {

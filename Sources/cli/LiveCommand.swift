@@ -227,6 +227,11 @@ struct LiveCommand {
                     + "±\(Int(LiveGuard.limit)) and became silence, the first at "
                     + "\(seconds.fixed(3)) s")
         }
+        if filter.silencedPasses > 0 {
+            console.warning(
+                "\(filter.silencedPasses) of \(filter.passCount) blocks became silence, because the model "
+                    + "gave samples that are not finite numbers; check its weights")
+        }
         if filter.missedPasses > 0 {
             console.warning(
                 "\(filter.missedPasses) of \(filter.passCount) blocks came too late; the input was "

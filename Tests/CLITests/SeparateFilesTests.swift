@@ -180,7 +180,7 @@ struct SeparateFilesTests {
         let run = try folder.run(options + ["cross_first/a.wav"], exits: 2)
         #expect(
             run.errors == "error: 'cross_first/a.wav' is a track and would be replaced by "
-                + "'./cross_first/a.wav', a file of 'cross_first/a.wav'; choose another '--out' "
+                + "'cross_first/a.wav', a file of 'cross_first/a.wav'; choose another '--out' "
                 + "folder, or change '--filename'\n")
         // In a manifest, tracks are planned one by one.
         try folder.write("{\"path\":\"cross_first/a.wav\",\"id\":\"a\"}\n", "list.jsonl")

@@ -473,13 +473,20 @@ import WeightsLoader
         }
     }
 
-    @Test func aFullDiskIsReported() throws {
-        // Every write to this device fails, as on a full disk.
+    @Test func aFullDiskIsReported() {
+        #expect(
+            DownloadError(path: "part", SystemError(code: ENOSPC))
+                == .diskFull(path: "part", neededBytes: nil))
+    }
+
+    /// Whoever can write to a shared cache must not have other files filled.
+    @Test(arguments: ["part", "lock"])
+    func aLinkInPlaceOfAnOwnFileIsNotFollowed(_ ending: String) throws {
         try FileManager.default.createSymbolicLink(
-            atPath: folder.path("file.part"), withDestinationPath: "/dev/full")
+            atPath: folder.path("file.\(ending)"), withDestinationPath: folder.path("elsewhere"))
         let server = try server { _, _ in }
-        #expect(failure(server) == .diskFull(path: folder.path("file.part"), neededBytes: nil))
-        #expect(server.requests.count == 1)
+        #expect("\(String(describing: failure(server)))".contains("it is no regular file"))
+        #expect(!folder.exists("elsewhere"))
     }
 
     @Test func aDiskThatIsTooSmallIsReportedBeforeTheBytesCome() throws {

@@ -383,7 +383,7 @@ struct AttackTests {
             let (path, aside) = (service.path(name), "\(secret)-\(name)")
             try files.moveItem(atPath: path, toPath: aside)
             try files.createSymbolicLink(atPath: path, withDestinationPath: aside)
-            expectNoStart("symbolic links") { try RunningService(in: service.folder) }
+            expectNoStart("it is a link") { try RunningService(in: service.folder) }
             try files.removeItem(atPath: path)
         }
         // A pipe would be waited for.

@@ -9,7 +9,7 @@ struct ChildProcessTests {
 
     private func run(
         _ script: String, silenceSeconds: Double = 60, check: () throws -> Void = {}
-    ) throws -> (status: Int32, text: String) {
+    ) throws -> (end: ChildProcess.End, text: String) {
         let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
         defer { close(output) }
         return try ChildProcess.run(
@@ -18,8 +18,9 @@ struct ChildProcessTests {
     }
 
     @Test func aProgramEndsWithItsStatusAndItsErrors() throws {
-        #expect(try run("echo no >&2; exit 3") == (3, "no\n"))
-        #expect(try run("kill -TERM $$").status == SIGTERM)
+        #expect(try run("echo no >&2; exit 3") == (.exited(3), "no\n"))
+        #expect(try run("exit 127").end.isOfMachine)
+        #expect(try !run("exit 1").end.isOfMachine)
         #expect(throws: SystemError.self) {
             try ChildProcess.run(
                 folder.path("none"), [], descriptors: [0, 1], silenceSeconds: 1, textBytes: 1
@@ -35,7 +36,39 @@ struct ChildProcessTests {
             "/bin/sh", ["-c", "exit 3"], descriptors: [output, output, output])
         try waitUntil("the program has ended") { program.status != nil }
         program.end()
-        #expect(program.status == 3)
+        #expect(program.status == .exited(3))
+    }
+
+    @Test(arguments: [SIGTERM, SIGKILL, SIGSEGV])
+    func aKilledProgramIsNoProgramThatFailed(_ signal: Int32) throws {
+        let end = try run("kill -\(signal) $$").end
+        #expect(end == .killed(signal: signal) && end.isOfMachine)
+    }
+
+    /// Whoever waits for all children takes the status of this one too.
+    @Test func aStatusThatAnotherHasTakenIsLost() throws {
+        let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
+        defer { close(output) }
+        let program = try ChildProcess(
+            "/bin/sh", ["-c", "echo $$; exit 0"], descriptors: [output, output, output])
+        var text = [UInt8](repeating: 0, count: 20)
+        try waitUntil("the program has told its number") { pread(output, &text, 20, 0) > 1 }
+        let number = try #require(
+            pid_t(String(decoding: text.prefix { $0 > 0x0A }, as: UTF8.self)))
+        #expect(waitpid(number, nil, 0) == number)
+        #expect(program.status == .lost && ChildProcess.End.lost.isOfMachine)
+    }
+
+    /// A script that waits for its child, as of snap, and one that leaves a child which keeps its errors open.
+    @Test(arguments: ["sleep 60; true", "sleep 60 & true"])
+    func nothingThatAProgramHasStartedOutlivesIt(_ script: String) throws {
+        let began = ContinuousClock.now
+        let mark = folder.path("number")
+        _ = try? run("echo $$ >'\(mark)'; \(script)", silenceSeconds: 0.3)
+        #expect(ContinuousClock.now - began < .seconds(30))
+        let group = try #require(
+            pid_t(String(decoding: readFile(mark), as: UTF8.self).filter(\.isNumber)))
+        try waitUntil("the group has ended") { kill(-group, 0) != 0 }
     }
 
     @Test
@@ -65,7 +98,9 @@ struct ChildProcessTests {
     }
 
     @Test func aSilentProgramIsEnded() throws {
-        let ended = try run("while :; do echo noise >&2; done", silenceSeconds: 0.3)
-        #expect(ended == (SIGKILL, "ended because it wrote nothing for 0.3 s"))
+        let error = #expect(throws: OutputSilence.TooLong.self) {
+            try run("while :; do echo noise >&2; done", silenceSeconds: 0.3)
+        }
+        #expect(error?.description == "ended because it wrote nothing for 0.3 s")
     }
 }

@@ -97,6 +97,9 @@ package final class LoopbackServer: @unchecked Sendable {
         guard listener >= 0, isListening else { throw POSIXError(.EADDRNOTAVAIL) }
         port = UInt16(bigEndian: address.sin_port)
         Thread.detachNewThread { [weak self] in
+            // Not by `stop`: the number may be another server's before `accept` is called once more, which would then
+            // take a connection of that server.
+            defer { close(listener) }
             while true {
                 let connection = accept(listener, nil, nil)
                 if connection < 0 { return }
@@ -116,7 +119,6 @@ package final class LoopbackServer: @unchecked Sendable {
             guard !isClosed else { return }
             isClosed = true
             shutdown(listener, Int32(SHUT_RDWR))
-            close(listener)
         }
     }
 

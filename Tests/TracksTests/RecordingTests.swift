@@ -83,7 +83,7 @@ struct RecordingTests {
         }
     #endif
 
-    @Test func aSignalIsASumOfStemsOrWhatTheyLeave() {
+    @Test func aSignalIsASumOfStemsOrWhatTheyLeave() throws {
         let rows = NoiseTrack.buffer(samples: 50, channels: 8).channels
         let block = StemBlock(
             stems: PlanarAudio(channels: Array(rows[..<6]), sampleRateHz: 1_600),
@@ -96,8 +96,8 @@ struct RecordingTests {
                 .mixture,
             ],
             stems: ["a", "b", "c"], shape: shape)
-        var found = signals.append(block, sampleCount: 50)
-        found.append(signals.append(nil, sampleCount: 50))
+        var found = try signals.append(block, sampleCount: 50)
+        found.append(try signals.append(nil, sampleCount: 50))
         for (row, index) in (0..<2).flatMap({ row in (0..<50).map { (row, $0) } }) {
             let sample = stride(from: row, to: 8, by: 2).map { rows[$0][index] }
             let (a, b, c, track) = (sample[0], sample[1], sample[2], sample[3])

@@ -48,7 +48,7 @@ extension Separator {
     package func analyze(
         excerpt: Excerpt? = nil, options: SeparationOptions,
         cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
-        open: @escaping () throws -> any RecordingReader
+        open: @escaping @Sendable () throws -> any RecordingReader
     ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
         try options.validate()
         var random = PythonRandom(seed: options.seedOrDrawn())

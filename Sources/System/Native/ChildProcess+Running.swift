@@ -9,12 +9,12 @@ extension ChildProcess {
     ///   - silenceSeconds: time without output; large inputs get a second more for each 20 MB.
     ///   - textBytes: bytes of the standard error that are kept, roughly.
     ///   - check: called again and again; its error ends the program.
-    /// - Returns: the exit status or signal, and the beginning of the standard error.
-    /// - Throws: `SystemError` if the program can't be started; the errors of `check`.
+    /// - Returns: how it has ended, and the beginning of the standard error.
+    /// - Throws: `SystemError` if the program can't be started; ``OutputSilence/TooLong``; the errors of `check`.
     package static func run(
         _ path: String, _ arguments: [String], descriptors: [Int32], silenceSeconds: Double,
         textBytes: Int, check: () throws -> Void
-    ) throws -> (status: Int32, text: String) {
+    ) throws -> (end: End, text: String) {
         var errors: [Int32] = [-1, -1]
         guard pipe(&errors) == 0 else { throw SystemError.last }
         defer { close(errors[0]) }
@@ -32,35 +32,31 @@ extension ChildProcess {
             silenceSeconds)
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
-        var isOpen = true
-        do {
-            while true {
-                try check()
-                try silence.check()
-                if !isOpen {
-                    if let status = process.status {
-                        return (status, String(decoding: text, as: UTF8.self))
-                    }
-                    usleep(1_000)
-                    continue
-                }
-                var request = pollfd(fd: errors[0], events: Int16(POLLIN), revents: 0)
-                guard poll(&request, 1, 50) > 0 else { continue }
+        while true {
+            try check()
+            try silence.check()
+            // Asked before the pipe: what the process has written is then in it. A process that it has left behind may
+            // keep the pipe open.
+            let ended = process.status
+            var request = pollfd(fd: errors[0], events: Int16(POLLIN), revents: 0)
+            if poll(&request, 1, ended == nil ? 50 : 0) > 0 {
                 let count =
                     (try? retryingInterrupted { read(errors[0], &buffer, buffer.count) }) ?? 0
-                isOpen = count > 0
-                if text.count < textBytes { text += buffer[..<count] }
+                let isKept = text.count < textBytes
+                if isKept { text += buffer[..<count] }
+                if count > 0, ended == nil || isKept { continue }
+                // The pipe is closed, and poll doesn't wait any more.
+                if ended == nil { usleep(1_000) }
             }
-        } catch let stuck as OutputSilence.TooLong {
-            return (SIGKILL, stuck.description)
+            if let ended { return (ended, String(decoding: text, as: UTF8.self)) }
         }
     }
 }
 
 /// The time since a file was written to.
 package struct OutputSilence {
-    package struct TooLong: Error {
-        let description: String
+    package struct TooLong: Error, CustomStringConvertible {
+        package let description: String
     }
 
     private let output: Int32

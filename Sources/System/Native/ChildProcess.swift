@@ -10,8 +10,37 @@
 #endif
 
 package final class ChildProcess {
+    /// How a process has ended.
+    package enum End: Equatable, Sendable, CustomStringConvertible {
+        case exited(Int32)
+        case killed(signal: Int32)
+        /// The system doesn't tell, because this process ignores SIGCHLD or another part of it has asked before.
+        case lost
+
+        package static let success = End.exited(0)
+
+        /// Whether this machine and not the process's input is at fault: it was killed, as for want of memory, or is
+        /// no program that can run (126 and 127 of a shell).
+        package var isOfMachine: Bool {
+            switch self {
+            case .exited(let status): status == 126 || status == 127
+            case .killed, .lost: true
+            }
+        }
+
+        /// Completes "it …".
+        package var description: String {
+            switch self {
+            case .exited(let status): "ended with status \(status)"
+            case .killed(let signal): "was killed by signal \(signal)"
+            case .lost:
+                "ended in a way that the system doesn't tell: does this process ignore SIGCHLD?"
+            }
+        }
+    }
+
     private let identifier: pid_t
-    private var ended: Int32?
+    private var ended: End?
 
     /// The path of a program in the folders of `PATH`; nil if none of them has it.
     package static func pathOfProgram(_ name: String) -> String? {
@@ -75,25 +104,34 @@ package final class ChildProcess {
         return copies
     }
 
-    /// The exit status, or the number of the signal that ended the process; nil while it runs.
-    package var status: Int32? {
+    /// How the process has ended; nil while it runs.
+    package var status: End? {
         if ended == nil { wait(WNOHANG) }
         return ended
     }
 
-    /// Kills the process if it still runs, and waits for its end.
+    /// Kills the process and those that it has started, if it still runs, and waits for its end.
     package func end() {
         guard status == nil else { return }
-        _ = kill(identifier, SIGKILL)
+        _ = kill(-identifier, SIGKILL)
         wait(0)
     }
 
     private func wait(_ options: Int32) {
+        // The number of a process that has ended is its group's until somebody takes its status: so the group can be
+        // killed before. Processes that it has left behind would hold its files open.
+        var information = siginfo_t()
+        let result = try? retryingInterrupted {
+            waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT | options)
+        }
+        // Zero without a signal's number: it still runs.
+        if result == 0, information.si_signo == 0 { return }
+        _ = kill(-identifier, SIGKILL)
         var state: Int32 = 0
-        let result = try? retryingInterrupted { waitpid(identifier, &state, options) }
-        if result == 0 { return }
-        // Without a result this process ignores SIGCHLD, and the status is lost.
+        let process = try? retryingInterrupted { waitpid(identifier, &state, 0) }
         let signal = state & 0x7F
-        ended = result == nil ? 0 : signal == 0 ? state >> 8 & 0xFF : signal
+        ended =
+            process != identifier
+            ? .lost : signal == 0 ? .exited(state >> 8 & 0xFF) : .killed(signal: signal)
     }
 }

@@ -43,10 +43,9 @@ package struct NameComparison {
 
     /// A key that is equal for two paths exactly if the file system takes them for one. Links are not resolved.
     package func key(_ path: String) -> AnyHashable {
-        let path = foldsCase ? path.lowercased() : path
-        let key = FilePath.key(path)
+        let path = FilePath.normalised(foldsCase ? path.lowercased() : path)
         // Two texts are equal if they are canonically equivalent.
-        return foldsForm ? AnyHashable(String(decoding: key, as: UTF8.self)) : AnyHashable(key)
+        return foldsForm ? AnyHashable(path) : AnyHashable(Array(path.utf8))
     }
 
     /// A key that is equal for any two paths that some file system takes for one.
@@ -88,7 +87,8 @@ package struct NewPaths<Owner> {
     package mutating func insert(_ path: String, _ owner: Owner, probing folder: String) -> Owner? {
         let key = NameComparison.widestKey(path)
         let others = owners[key] ?? []
-        if let other = others.first(where: { FilePath.key($0.path) == FilePath.key(path) }) {
+        let exact = NameComparison.exact.key(path)
+        if let other = others.first(where: { NameComparison.exact.key($0.path) == exact }) {
             return other.owner
         }
         if !others.isEmpty {

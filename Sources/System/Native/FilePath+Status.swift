@@ -5,16 +5,7 @@ extension FilePath {
     package static func absolute(_ path: String) -> String {
         let current = getcwd(nil, 0)
         defer { free(current) }
-        let folder = current.map { String(cString: $0) } ?? ""
-        var names: [Substring] = []
-        for name in joined(folder, path).utf8.split(separator: UInt8(ascii: "/")) {
-            switch Substring(name) {
-            case ".": break
-            case "..": _ = names.popLast()
-            case let name: names.append(name)
-            }
-        }
-        return "/" + names.joined(separator: "/")
+        return normalised(joined(current.map { String(cString: $0) } ?? "/", path))
     }
 
     /// The absolute path of a file or folder, links resolved; nil if nothing is at the path.

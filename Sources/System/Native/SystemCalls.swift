@@ -1,6 +1,17 @@
 // Reads and writes of whole buffers and files. A system call may do only a part of its work, or
 // none because a signal came; these functions repeat it until all is done.
 
+/// Opens those of the descriptors 0 to 2 that are closed, as a daemon starts programs: otherwise the next files get these
+/// numbers, and messages are written into them. Must be called before anything else is opened.
+package func openStandardDescriptors() {
+    for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
+        // Standard output can't be written to: results that nobody gets are an error.
+        let flags = number == STDERR_FILENO ? O_WRONLY : O_RDONLY
+        // Without /dev any folder takes the number.
+        if open("/dev/null", flags) < 0 { _ = open("/", O_RDONLY) }
+    }
+}
+
 /// Repeats a system call as long as signals interrupt it.
 ///
 /// - Parameter call: returns a negative number and sets `errno` where it fails.

@@ -31,9 +31,13 @@ package enum TemporaryFiles {
     ///
     /// - Returns: its descriptor; nil if another process has locked it.
     private static func lock(_ path: String, _ flags: Int32 = 0) throws(SystemError) -> Int32? {
-        if path.utf8.contains(0) { throw SystemError(code: EINVAL, "its path has a zero byte") }
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0o666)
-        guard descriptor >= 0 else { throw .last }
+        let flags = O_RDWR | O_CREAT | flags
+        let descriptor: Int32
+        do throws(SystemError) { descriptor = try OwnFile.descriptor(of: path, flags) } catch {
+            // Somebody has put a link or a pipe there.
+            guard error == OwnFile.notRegular, unlink(path) == 0 else { throw error }
+            descriptor = try OwnFile.descriptor(of: path, flags)
+        }
         // Another process that removes leftovers may have found the file before it was locked: then it is
         // gone, or soon will be. On a file system without locks, no process can take it for a leftover.
         let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
@@ -65,8 +69,8 @@ package enum TemporaryFiles {
 
     /// Whether a process has claimed work of a name in a folder.
     package static func isClaimed(_ text: String, in folder: String) -> Bool {
-        let descriptor = open(FilePath.joined(folder, name(text)), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
+        let path = FilePath.joined(folder, name(text))
+        guard let descriptor = try? OwnFile.descriptor(of: path) else { return false }
         defer { close(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
@@ -89,14 +93,9 @@ package enum TemporaryFiles {
         FilePath.entries(of: folder).count { name in
             guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
             let path = FilePath.joined(folder, name)
-            let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-            guard descriptor >= 0 else { return false }
+            guard let descriptor = try? OwnFile.descriptor(of: path, O_RDWR) else { return false }
             defer { close(descriptor) }
-            var status = stat()
-            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-                flock(descriptor, LOCK_EX | LOCK_NB) == 0
-            else { return false }
-            return unlink(path) == 0
+            return flock(descriptor, LOCK_EX | LOCK_NB) == 0 && unlink(path) == 0
         }
     }
 
@@ -156,8 +155,13 @@ package final class UnfinishedFile {
     private let temporaryPath: String?
     private var isOpen = true
 
-    package init(_ path: String) throws(SystemError) {
-        target = try OutputTarget(path)
+    /// - Parameter path: of a user's file, at which links are followed.
+    package convenience init(_ path: String) throws(SystemError) {
+        try self.init(OutputTarget(path))
+    }
+
+    init(_ target: OutputTarget) throws(SystemError) {
+        self.target = target
         switch target {
         case .file(let path):
             let file = try TemporaryFiles.create(in: FilePath.folder(of: path))

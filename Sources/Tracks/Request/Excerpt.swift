@@ -17,6 +17,9 @@ extension Excerpt {
     /// Longer than any recording, and small enough that counts of samples don't overflow.
     private static let longestSeconds = 1e9
 
+    /// End in seconds; `nil` for that of the track.
+    package var endSeconds: Double? { durationSeconds.map { startSeconds + $0 } }
+
     /// - Throws: `SeparationError.invalidOption`.
     package func validate() throws(SeparationError) {
         try SeparationError.require(

@@ -5,10 +5,10 @@ public enum StemSignal: Sendable, Equatable {
     case stem(String)
     /// Several stems added up: a mix-down, or everything but one stem.
     case sum([String])
-    /// The decoded track, at the model's rate and channels, minus these stems: `minus_vocals`;
-    /// minus all stems it is the residual.
+    /// The decoded track, in the model's channels, minus these stems: `minus_vocals`; minus all stems it is the
+    /// residual. At the rate of the input it has what lies above the model's band.
     case mixtureMinus([String])
-    /// The decoded track itself, at the model's rate and channels.
+    /// The decoded track itself, in the model's channels.
     case mixture
 
     /// The stems that have to be separated for the signal.

@@ -19,17 +19,21 @@ class FileResult:
     """Result of separating one sound file."""
 
     path: Path
-    #: Files written, by the name of the stem or mix; empty after an error.
+    #: Files written, by the name of the stem or mix; empty after an error. With ``dry_run``, those that
+    #: would be written.
     outputs: dict[str, Path]
     #: Error of the separation; ``None`` on success.
     error: Optional[errors.Error]
     #: Seed of the random shifts; repeats the run.
     seed: int = 0
-    #: Duration of the separated part, in seconds.
+    #: Duration of the separated part, in seconds; 0 where it is not known, as of a file that was not read.
     seconds: float = 0.0
-    #: Sample rate of the input in Hz, and its number of channels.
+    #: Sample rate of the input in Hz, and its number of channels; 0 for a file that was not read.
     sample_rate: int = 0
     channels: int = 0
+    #: ``done``, ``skipped`` (done by an earlier run), ``planned`` (with ``dry_run``), ``failed`` or
+    #: ``interrupted``.
+    status: str = "done"
 
     @property
     def ok(self) -> bool:
@@ -98,21 +102,27 @@ def separate_files(
             report,
         )
         callbacks.invoke(token, "sd_run", handle, *arguments, None, token.handle)
-    return [results[path] for path in inputs]
+    return [results.get(path) or _untried(path) for path in inputs]
+
+
+def _untried(path: str) -> FileResult:
+    message = f"{path}: was not tried, because the files of too many others could not be written"
+    return FileResult(Path(path), {}, errors.OutputError(message, path), status="failed")
 
 
 def _result(event: dict[str, Any], status: int) -> FileResult:
+    """The result of an event ``track``: an item of ``event`` is in each, others may be missing."""
     path = event["track"]
     if status != _library.OK:
-        return FileResult(
-            Path(path), {}, errors.of_status(status, event.get("error", event["status"]), path)
-        )
+        error = errors.of_status(status, event.get("error", event["status"]), path)
+        return FileResult(Path(path), {}, error, status=event["status"])
     return FileResult(
         Path(path),
         {output["stem"]: Path(output["path"]) for output in event["outputs"]},
         None,
         seed=event.get("seed", 0),
-        seconds=event["duration_seconds"],
-        sample_rate=event["sample_rate_hz"],
-        channels=event["channels"],
+        seconds=event.get("duration_seconds", 0.0),
+        sample_rate=event.get("sample_rate_hz", 0),
+        channels=event.get("channels", 0),
+        status=event["status"],
     )

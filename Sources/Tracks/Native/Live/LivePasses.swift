@@ -65,6 +65,8 @@ package struct LivePasses {
     package private(set) var settledPasses = 0
     /// Number of passes that were given up.
     package private(set) var missedPasses = 0
+    /// Number of passes in which a network gave samples that are not finite, and which became silence.
+    package private(set) var silencedPasses = 0
     /// Weighted stems `[stem · channels + channel][sample]` from ``takenSamples`` on, and the sums of
     /// their weights.
     private var sums: PlanarAudio
@@ -168,6 +170,12 @@ package struct LivePasses {
         extend(to: start + plan.passSamples)
         for (index, weight) in weights.enumerated() { self.weights[start + index] += weight }
         for (output, run) in zip(outputs, pass.mixes) {
+            let values = UnsafeBufferPointer(
+                start: output.pointer, count: output.shape.reduce(1, *))
+            if values.firstNotFinite != nil {
+                silencedPasses += 1
+                continue
+            }
             let samples = run.mix.shape[1]
             precondition(output.shape[1] == bag.channelCount && output.shape[2] == samples)
             let first = samples - plan.lookaheadSamples - plan.passSamples

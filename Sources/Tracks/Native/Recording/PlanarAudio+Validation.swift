@@ -66,10 +66,3 @@ extension PlanarAudio {
         if let problem = problem(checksSamples: true) { throw .invalidAudio(problem: problem) }
     }
 }
-
-extension UnsafeBufferPointer<Float> {
-    /// The index of the first value that is NaN or infinite.
-    package var firstNotFinite: Int? {
-        largestMagnitude.isFinite ? nil : firstIndex { !$0.isFinite }
-    }
-}

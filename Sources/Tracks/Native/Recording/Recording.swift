@@ -13,6 +13,8 @@ package struct Recording {
     /// Samples of each channel of the recording, or of its excerpt.
     package let sampleCount: Int
     package let warnings: [AudioWarning]
+    /// Begins a pass over the recording at its own rate, in the model's channels.
+    package let ownRate: @Sendable () throws -> TrackStream
 
     /// Reads a recording to its end.
     ///
@@ -29,29 +31,34 @@ package struct Recording {
     package init(
         excerpt: Excerpt? = nil, channelCount: Int, sampleRateHz: Int, downmix: Downmix = .first,
         maximumSeconds: Double? = nil, cancellation: CancellationToken,
-        open: @escaping () throws -> any RecordingReader
+        open: @escaping @Sendable () throws -> any RecordingReader
     ) throws {
-        func stream(_ reader: ExcerptReader) throws(SeparationError) -> TrackStream {
+        @Sendable func stream(
+            _ reader: ExcerptReader, rateHz: Int
+        ) throws(SeparationError) -> TrackStream {
             TrackStream(
                 try AudioConversion(
                     fromChannels: reader.channelCount, rateHz: reader.sampleRateHz,
-                    toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix,
+                    toChannels: channelCount, rateHz: rateHz, downmix: downmix,
                     speakers: reader.speakers),
                 next: reader.next)
         }
-        func reader() throws -> ExcerptReader {
+        @Sendable func reader() throws -> ExcerptReader {
             try ExcerptReader(open(), excerpt: excerpt, maximumSeconds: maximumSeconds)
         }
         let first = try reader()
         do {
             track = try Track(
-                stream(first), cancellation: cancellation, reopening: { try stream(reader()) })
+                stream(first, rateHz: sampleRateHz), cancellation: cancellation,
+                reopening: { try stream(reader(), rateHz: sampleRateHz) })
         } catch SeparationError.emptyAudio where first.recordedSamples == 0 {
             throw first.emptyError
         }
         self.sampleRateHz = first.sampleRateHz
         self.channelCount = first.channelCount
         sampleCount = first.recordedSamples
+        let ownRateHz = first.sampleRateHz
+        ownRate = { try stream(reader(), rateHz: ownRateHz) }
         // A mono model gets the mean of all channels.
         let isCut = downmix == .first && channelCount > 1 && first.channelCount > channelCount
         let leftOut = AudioWarning.channelsLeftOut(

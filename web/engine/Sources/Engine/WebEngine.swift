@@ -310,7 +310,7 @@ final class WebEngine {
             return 0
         }
         // The rate stays, so that samples leave as they come.
-        block = rows?.append(finished, sampleCount: .max)
+        block = try rows?.append(finished, sampleCount: .max)
         analyzer?.append(finished)
         return block?.sampleCount ?? 0
     }

@@ -1,0 +1,110 @@
+import CSwiftDemucs
+import Foundation
+import Runs
+import TestSupport
+import Testing
+
+/// The events of a run are those of the table, for each status, at the command and in the C library.
+struct EventTests {
+    private let folder = TemporaryFolder()
+
+    /// A run after which a track has a status.
+    struct Case: CustomTestStringConvertible, Sendable {
+        let status: RunEvent.Status
+        var before: [String]?
+        var options: [String] = []
+        var track = "a.wav"
+        var keys: Set<String> = []
+        var code: Int32 = 0
+        /// Nil where the C library has no such run.
+        var settings: String? = "{}"
+        var testDescription: String { "\(status) \(options)" }
+    }
+
+    static let cases: [Case] = [
+        Case(status: .done, options: ["--shifts=0"], settings: #"{"shifts": 0}"#),
+        Case(
+            status: .done, options: ["--analyze"], keys: ["seed"], settings: #"{"analyze": true}"#),
+        Case(
+            status: .skipped, before: ["--skip-existing"], options: ["--skip-existing"],
+            keys: ["seed", "duration_seconds"], settings: #"{"skip-existing": true}"#),
+        Case(
+            status: .skipped, before: [], options: ["--skip-existing"],
+            settings: #"{"skip-existing": true}"#),
+        Case(status: .planned, options: ["--dry-run"], settings: #"{"dry-run": true}"#),
+        Case(status: .failed, track: "bad.wav", code: 1),
+        Case(status: .failed, track: "none.wav", code: 1),
+    ]
+
+    @Test(arguments: cases)
+    func eachStatusHasItsKeys(_ run: Case) throws {
+        try folder.writeTrack("a.wav")
+        try folder.write("text", "bad.wav")
+        let common = ["a.wav", run.track, "-qn", "cross_first", "-o", "out"]
+        if let before = run.before { try folder.run(["a.wav"] + common[2...] + before) }
+        // Stems without a record, as of another program.
+        if run.before == [] { remove("out/.swift-demucs") }
+        let command = try folder.run(
+            common + run.options + ["--json"], exits: run.code
+        ).events()
+        try check(command, run)
+
+        guard let settings = run.settings else { return }
+        let prefix = settings == "{}" ? "{" : settings.dropLast() + ", "
+        let text = prefix + #""out": "\#(folder.path("out"))"}"#
+        if run.status == .done || run.status == .planned { remove("out") }
+        try check(libraryEvents([folder.path(run.track)], String(text)), run)
+    }
+
+    private func check(_ events: [[String: Any]], _ run: Case) throws {
+        for event in events {
+            let kind = try #require(RunEvent(rawValue: event["event"] as? String ?? ""))
+            guard kind != .track else { continue }
+            let keys = Set(event.keys).subtracting(["event"])
+            #expect(keys.isSuperset(of: kind.keys))
+            #expect(keys.isSubset(of: kind.keys + kind.sometimes))
+        }
+        let track = try #require(
+            events.last {
+                $0["event"] as? String == "track"
+                    && ($0["track"] as? String)?.hasSuffix(run.track) == true
+            })
+        #expect(track["status"] as? String == run.status.rawValue)
+        let keys = Set(track.keys).subtracting(["event"])
+        let always = Set(RunEvent.track.keys + run.status.keys)
+        #expect(keys.isSuperset(of: always.union(run.keys)))
+        #expect(keys.isSubset(of: always.union(run.status.sometimes)))
+        for output in try #require(track["outputs"] as? [[String: Any]]) {
+            #expect(Set(output.keys).isSubset(of: RunEvent.outputKeys))
+            #expect(output["stem"] is String && output["path"] is String)
+        }
+    }
+
+    private func remove(_ name: String) {
+        try? FileManager.default.removeItem(at: folder.url(name))
+    }
+
+    /// The events of a run of the C library.
+    private func libraryEvents(_ paths: [String], _ settings: String) throws -> [[String: Any]] {
+        final class Lines { var lines: [String] = [] }
+        let lines = Lines()
+        var model: OpaquePointer?
+        let name = Fixture.url("models/cross_first.safetensors").path
+        try #require(sd_open(name, nil, nil, nil, &model, nil, 0) == SD_OK)
+        defer { sd_close(model) }
+        let tracks = paths.map { strdup($0) }
+        defer { for track in tracks { free(track) } }
+        var message = [CChar](repeating: 0, count: 1000)
+        let status = sd_run(
+            model, tracks.map { UnsafePointer($0) }, tracks.count, settings,
+            { context, line, _ in
+                let lines = Unmanaged<Lines>.fromOpaque(context!).takeUnretainedValue()
+                lines.lines.append(String(cString: line!))
+                return 0
+            }, nil, Unmanaged.passUnretained(lines).toOpaque(), nil, &message, message.count)
+        #expect([SD_OK, SD_TRACKS_FAILED].contains(status), "\(String(cString: message))")
+        return try lines.lines.map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+    }
+}
