@@ -50,18 +50,25 @@ package struct FFmpeg: Sendable {
             }
             let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
             let most = seconds + Self.mostFilledSeconds(after: seconds)
+            // ffmpeg makes the silence of a hole in memory, and its buffer grows by doubling.
+            let secondBytes = sound.plain.map { $0.sampleRateHz * $0.channelCount * 4 } ?? 0
+            let mostBytes = (64 << 20) + 4 * Int(most) * secondBytes
             var longest = limits
             longest.seconds = min(most, limits.seconds ?? .infinity)
             do {
-                let again = try convert(input, Self.quiet, ["-af", keepsTimes], longest, spool)
-                    .sound
+                let again = try convert(
+                    input, Self.quiet + ["-max_alloc", "\(mostBytes)"], ["-af", keepsTimes], longest,
+                    spool
+                ).sound
                 let length = again.plain?.seconds ?? 0
                 let isCut = length > longest.seconds ?? 0
                 // One that is cut by the caller's limit doesn't tell how much silence it has.
                 if !isCut { filled = max(0, length - seconds) }
                 hasGap = hasGap || length > seconds
                 if filled > 0 || isCut && longest.seconds ?? 0 < most { sound = again }
-            } catch AudioError.notAudio {}
+            } catch AudioError.notAudio {
+                hasGap = true
+            }
         }
         var warning: AudioWarning?
         if let order {
@@ -75,7 +82,7 @@ package struct FFmpeg: Sendable {
             warning = .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")
-        } else if warning == nil, order == nil, !isLimited,
+        } else if warning == nil, order == nil, !isLimited, sound.plain?.announcedBytes == nil,
             let announced = properties?.announcedSeconds,
             announced - seconds - filled > max(announced * Self.shareOfDelays, Self.delaySeconds)
         {

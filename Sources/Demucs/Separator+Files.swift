@@ -30,7 +30,7 @@ extension Separator {
         try excerpt?.validate()
         try options.validate()
         try SeparationError.require(
-            output.gain != .common || [.rescale, .off].contains(output.clipMode), "gain",
+            output.gain != .common || output.clipMode.keepsSums, "gain",
             output.gain.rawValue, "stem, unless the clip mode is rescale or off")
         let needed = try stems(
             for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []))

@@ -16,6 +16,9 @@ public enum ClipMode: String, Sendable, CaseIterable {
     /// Samples stay as they are, also beyond ±1: for float32 alone.
     case off
 
+    /// Whether stems with a common gain still add up: none of their samples is limited.
+    package var keepsSums: Bool { self == .rescale || self == .off }
+
     /// The divisor of a signal whose largest magnitude is `peak`; 1 where nothing is rescaled.
     package func divisor(peak: Float) -> Float {
         self == .rescale ? max(1.01 * peak, 1) : 1

@@ -91,7 +91,7 @@ package struct RequestCase: Sendable, CustomStringConvertible {
         refused("clip-mode=crush", "one of rescale, clamp, tanh, none, off"),
         refused("clip-mode=off int24", "because only WAV of"),
         refused("clip-mode=off float32 flac", "because only WAV of"),
-        refused("gain=common clip-mode=clamp", "clamp' has no gain"),
+        refused("gain=common clip-mode=clamp", "clamp' limits samples"),
         refused("mp3-bitrate=7", "a whole number from 8 to 320"),
         refused("mp3-preset=8", "a whole number from 2 to 7"),
         refused("output-rate=48000", "one of model, input"),

@@ -101,10 +101,10 @@ extension SeparationRequest {
     static let exclusiveOfFiles = [["int24", "float32"], formatNames]
 
     func validateFiles() throws(RequestError) {
-        if let gain, gain == .common, clipMode != .rescale {
+        if let gain, gain == .common, !clipMode.keepsSums {
             throw .invalidValue(
                 field: "gain", value: gain.rawValue,
-                expected: "stem, because `clip-mode \(clipMode.rawValue)` has no gain")
+                expected: "stem, because `clip-mode \(clipMode.rawValue)` limits samples")
         }
         if clipMode == .off, outputFormat(format).storedFormat != .float32 {
             throw .invalidValue(
