@@ -111,6 +111,7 @@ struct Job: OwnedRecord, Equatable {
             && [sampleRateHz, rateHz, channels].allSatisfy { (1...1 << 30).contains($0) }
             && factors.allSatisfy { $0.magnitude <= Double(Float.greatestFiniteMagnitude) }
             && stems.allSatisfy { !$0.file.isEmpty && !$0.file.contains("/") }
+            && options.isPlausible
     }
 
     static let mostNameBytes = 200

@@ -34,6 +34,16 @@ extension SeparationRequest {
         }
     }
 
+    /// Whether the fields of a request could have given it. One of a damaged record may have any values.
+    var isPlausible: Bool {
+        guard let fields = try? SeparationRequest.fields(ofJSON: json.line),
+            let given = try? SeparationRequest(fields: fields)
+        else { return false }
+        var own = self
+        own.gain = given.gain
+        return own == given
+    }
+
     /// Most signals that a job writes.
     static let mostJobOutputs = 16
 

@@ -90,7 +90,7 @@ extension Service {
         let input = try JobInput(
             path: folder.input(job.id), name: job.name, in: folder, settings,
             isCancelled: { cancellation.isCancelled })
-        let outputs = try job.options.jobOutputs(of: model.stemSources.names)
+        let outputs = try JobPlan.check(job.options, model)
         let target = folder.unfinishedResults(of: job.id)
         DataFolder.remove(target)
         guard mkdir(target, 0o700) == 0 else {

@@ -90,6 +90,11 @@ struct RestartTests {
             json("created", "1e300"), json("sequence", "9223372036854775807"),
             json("channels", "0"), json("stem_rate_hz", "-9223372036854775807"),
             json("file", #""..\/..\/lock""#), json("state", "\"lost\""), ": > $t/track.json",
+            json("mp3_bitrate", "9223372036854775807"), json("mp3_preset", "-1"),
+            json("format", "\"aac\""), json("clip_mode", "\"off\""), json("shifts", "-1"),
+            json("shifts", #"0, "segment" : 0"#), json("shifts", #"0, "overlap" : "NaN""#),
+            json("shifts", #"0, "start" : 1e300"#), json("shifts", #"0, "stems" : ["none"]"#),
+            json("shifts", #"0, "then" : [{"stem" : "a=b", "model" : "demo"}]"#),
             "truncate -s 300 $t/track.json", "cp lock $t/track.json",
         ]
         let ways: [(String, reason: String?, ids: [String])] =

@@ -126,16 +126,20 @@ extension SeparationRequest {
     /// The values that ``seconds(_:)`` takes, for the text of an error.
     package static let expectedTime = "seconds, minutes:seconds or hours:minutes:seconds"
 
-    /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`; nil for anything else.
+    /// A time in seconds, from `83.5`, `1:23.5`, `1:02:03` or a number of JSON such as `1e-05`; nil for anything
+    /// else.
     package static func seconds(_ text: String) -> Double? {
         var seconds = 0.0
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         for part in parts {
-            // Digits and a point only: no "nan", "1e9" or signs.
+            // Of what Double reads, no "nan", "0x10" or sign.
+            let others = parts.count == 1 ? ".eE+-" : "."
             let isPlain = part.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || others.utf8.contains($0)
             }
-            guard parts.count <= 3, isPlain, let value = Double(part) else { return nil }
+            guard parts.count <= 3, isPlain, let first = part.first, !"+-".contains(first),
+                let value = Double(part), value.isFinite
+            else { return nil }
             seconds = seconds * 60 + value
         }
         return seconds
