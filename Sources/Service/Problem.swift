@@ -15,6 +15,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         case conflict
         case tooLarge = "too-large"
         case notASound = "not-a-sound"
+        case unsupportedType = "unsupported-type"
         case rangeNotSatisfiable = "range-not-satisfiable"
         case wrongHost = "wrong-host"
         case invalidOption = "invalid-option"
@@ -48,6 +49,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             case .conflict: (409, "The job is not in a state for this")
             case .tooLarge: (413, "The file is too large")
             case .notASound: (415, "The file is not a sound file")
+            case .unsupportedType: (415, "The body has a type that is not taken")
             case .rangeNotSatisfiable: (416, "The range is outside the file")
             case .wrongHost: (421, "The service does not answer for this host")
             case .invalidOption: (422, "An option is invalid")

@@ -68,6 +68,13 @@ final class Request {
     /// The value of the first header with that name; the name is in lower case.
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 
+    /// The members of all headers with that name, in lower case and without parameters.
+    private func words(_ name: String) -> [String] {
+        headers.filter { $0.name == name }.flatMap { $0.value.split(separator: ",") }
+            .compactMap { $0.split(separator: ";", omittingEmptySubsequences: false).first }
+            .map { $0.filter { !$0.isWhitespace }.lowercased() }.filter { !$0.isEmpty }
+    }
+
     func count(_ name: String) -> Int { headers.count { $0.name == name } }
 
     /// The last value with that name in the query.
@@ -95,6 +102,28 @@ final class Request {
     static let mostIgnoredBytes = 256 << 20
     /// The longest document.
     static let mostBodyBytes = 64 << 10
+
+    /// - Throws: `Problem` for a body that would have to be decoded.
+    func checkEncoding() throws(Problem) {
+        if let coding = words("content-encoding").first(where: { $0 != "identity" }) {
+            throw Problem(
+                .unsupportedType,
+                "The Content-Encoding is '\(coding.prefix(60))', expected none. Send the plain bytes."
+            )
+        }
+    }
+
+    /// The types of a document; clients of PATCH may use the second one.
+    private static let documentTypes = ["application/json", "application/merge-patch+json"]
+
+    /// - Throws: `Problem` for a document of another type. One without a type may be JSON.
+    func checkDocumentType() throws(Problem) {
+        if let type = words("content-type").first(where: { !Request.documentTypes.contains($0) }) {
+            throw Problem(
+                .unsupportedType,
+                "The Content-Type is '\(type.prefix(60))', expected application/json.")
+        }
+    }
 
     /// - Throws: `Problem` for a document of too many bytes.
     func checkBodyBytes(_ count: Int) throws(Problem) {

@@ -66,7 +66,7 @@ struct Route: Sendable {
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
             + (takesSound
                 ? [.tooLarge, .notASound, .queueFull, .tooManyRequests] : [])
-            + (body != nil ? [.tooLarge] : [])
+            + (body != nil ? [.tooLarge, .unsupportedType] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
     }
 

@@ -37,9 +37,11 @@ extension Service {
             try found.route.check(request.target.query)
             request.route = found.route
             request.parameters = found.parameters
+            try request.checkEncoding()
             if found.route.takesSound {
                 try beginUpload(request)
             } else if found.route.body != nil {
+                try request.checkDocumentType()
                 try request.checkBodyBytes(request.announcedBytes ?? 0)
             } else if request.hasBody {
                 throw Problem(.badRequest, "The address takes no body.")

@@ -118,7 +118,7 @@ class GatedSubject:
         for each in json.loads(self.request("GET", "v1/sets"))["sets"]:
             self.request("DELETE", f"v1/sets/{each['id']}")
         for job in filter(keeps, self.jobs()):
-            self.request("PATCH", f"v1/separations/{job['id']}", b'{"notes": {}}')
+            self.request("PATCH", f"v1/separations/{job['id']}", b'{"notes": {}}', {"Content-Type": "application/json"})
 
         def is_clear() -> bool:
             jobs = [job for job in self.jobs() if not keeps(job)]

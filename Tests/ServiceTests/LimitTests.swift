@@ -142,6 +142,7 @@ struct LimitTests {
         for (header, body, status) in [
             ("Expect: 100-continue", wav, 202),
             ("Content-Encoding: gzip", Data([0x1F, 0x8B, 8]), 415),
+            ("Content-Encoding: br", wav, 415), ("Content-Encoding: Identity", wav, 202),
             ("Content-Type: application/x-www-form-urlencoded", Data("file=abc".utf8), 415),
             ("Content-Type: multipart/mixed; boundary=b", wav, 400), ("Expect: 999-x", wav, 202),
         ] { #expect(try service.upload(body, header).status == status, "\(header)") }

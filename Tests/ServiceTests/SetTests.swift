@@ -104,6 +104,32 @@ struct SetTests {
         try service.send("PUT", "\(id)/shared", "{}").expectProblem(400, "bad-request", "no body")
     }
 
+    @Test func aDocumentIsPlainJSON() throws {
+        let service = try RunningService { $0.jobs = 0 }.whenReady()
+        let documents = [
+            (method: "PATCH", target: try service.job(), text: #"{"name": "A"}"#),
+            ("PUT", "/v1/sets/\(id)", #"{"name": "A", "songs": []}"#),
+        ]
+        for (method, target, text) in documents {
+            for header in [
+                "Accept: */*", "Content-Type:", "Content-Type: application/json",
+                "Content-Type: Application/JSON ; charset=utf-8",
+                "Content-Type: application/merge-patch+json", "Content-Encoding: identity",
+            ] { #expect(try service.send(method, target, text, header).status == 200, "\(header)") }
+            for (header, word) in [
+                ("Content-Type: application/json-patch+json", "'application/json-patch+json'"),
+                (Form.type, "'multipart/form-data'"), ("Content-Type: text/plain", "'text/plain'"),
+                ("Content-Type: application/x-www-form-urlencoded", "expected application/json"),
+                ("Content-Type: json", "'json'"),
+                ("Content-Type: application/json\r\nContent-Type: text/plain", "'text/plain'"),
+                ("Content-Encoding: gzip", "'gzip'"), ("Content-Encoding: identity, br", "'br'"),
+            ] {
+                try service.send(method, target, text, header)
+                    .expectProblem(415, "unsupported-type", word)
+            }
+        }
+    }
+
     @Test func aSetIsOwnedAndOpenedLikeASong() throws {
         let first = try RunningService(tokens: RunningService.tokens).whenReady()
         func sets(_ service: RunningService, _ user: String) throws -> [String]? {
