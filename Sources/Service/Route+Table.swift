@@ -34,7 +34,7 @@ extension Route {
         Route("GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
         Route(
             "PATCH", "/v1/separations/{id}", .changeJob,
-            "Change a job's name or some of its notes (RFC 7396: null removes one)",
+            "Change a job's name or some of its notes; a note is replaced as a whole, null removes it",
             body: Job.changeSchema, [200: .json("The job.", "Job")]),
         Route(
             "DELETE", "/v1/separations/{id}", .deleteJob,

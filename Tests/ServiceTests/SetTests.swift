@@ -49,6 +49,10 @@ struct SetTests {
             let saved = try service.get("\(id)/stems/bass.wav").headers["content-disposition"]
             #expect(saved?.contains("Ave verum - bass") == true)
         }
+        // A note is replaced as a whole, with a null in it.
+        let part = #"{"notes": {"correction": {"bar": null}}}"#
+        let correction: [String: Any]? = try first.send("PATCH", id, part)["notes.correction"]
+        #expect(correction?.keys.sorted() == ["bar"])
         // Nothing is noted any more.
         let empty = #"{"notes": {"loop": null, "sections": null, "correction": null}}"#
         #expect(try first.send("PATCH", id, empty).status == 200)
@@ -58,6 +62,7 @@ struct SetTests {
 
     @Test(arguments: [
         ("{}", "1"), ("[]", "an object"), (#"{"notes": 1}"#, "'notes'"),
+        (#"{"notes": null}"#, "'notes'"),
         (#"{"notes": {"section": []}}"#, "did you mean 'sections'?"),
         (#"{"nmae": "a"}"#, "did you mean 'name'?"), (#"{"name": ""}"#, "'name'"),
         (#"{"name": " \t"}"#, "'name'"), (#"{"name": "a/b"}"#, "'name'"),
