@@ -114,23 +114,24 @@ struct Job: OwnedRecord, Equatable {
             && options.isPlausible
     }
 
-    static let mostNameBytes = 200
-
-    /// The last part of a client's file name, without control characters.
+    /// The last part of a client's file name, as ``changeSchema`` takes names: without control characters, and cut
+    /// before the character that would make it too long.
     static func label(_ fileName: String?) -> String {
-        let last = (fileName ?? "").split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""
+        let parts = (fileName ?? "").unicodeScalars.split { "/\\".unicodeScalars.contains($0) }
         var label = String.UnicodeScalarView()
-        var bytes = 0
-        for scalar in last.unicodeScalars {
+        for scalar in (parts.last.map { String($0) } ?? "").unicodeScalars {
             // Two formats are part of words in Persian, and of emoji.
             let isFormat = scalar.properties.generalCategory == .format
             let isHidden =
                 scalar.isControl || isFormat && !"\u{200C}\u{200D}".unicodeScalars.contains(scalar)
-            bytes += UTF8.width(scalar)
-            if bytes > mostNameBytes { break }
             label.append(isHidden ? "\u{FFFD}" : scalar)
         }
-        let text = String(label)
+        var (text, scalars) = ("", 0)
+        for character in String(label) {
+            scalars += character.unicodeScalars.count
+            if scalars > JSONSchema.shortTextScalars { break }
+            text.append(character)
+        }
         return text.allSatisfy(\.isWhitespace) || text == "." || text == ".." ? "untitled" : text
     }
 }

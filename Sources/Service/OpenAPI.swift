@@ -270,8 +270,11 @@ extension JSONSchema {
     static let binary = string.with(["format": "binary"])
     static let time = string.with(["format": "date-time"])
     static let jobID = string.with(["pattern": "^[0-9a-f]{24}$"])
+    /// Most Unicode scalars of a name: characters, as JSON Schema counts them.
+    static let shortTextScalars = 100
     /// A name that is shown: of one line, and not blank.
     static let shortText = string.with([
-        "minLength": 1, "maxLength": 100, "pattern": #"^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$"#,
+        "minLength": 1, "maxLength": .integer(shortTextScalars),
+        "pattern": #"^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$"#,
     ])
 }

@@ -39,7 +39,7 @@ extension Service {
             guard name == text else {
                 throw Problem.option(
                     "name", value: text,
-                    expected: "a name of up to \(Job.mostNameBytes) bytes of visible characters")
+                    expected: "a name of visible characters, without / and \\")
             }
         }
         var notes: [String: JSON] = [:]
