@@ -213,7 +213,8 @@ extension Job {
             "created": time(created), "started": time(started), "finished": time(finished),
             "model": .text(model), "precision": .text(precision.rawValue), "options": options.json,
             "queue_position": JSON(queuePosition),
-            "fraction": .number(state == .done ? 1 : progress.fraction),
+            "fraction": .number(
+                state == .done ? 1 : state == .running ? progress.fraction : 0),
             "seconds_left": state.isFinal ? .null : JSON(progress.secondsLeft),
             "ready_seconds": state == .running ? JSON(progress.readySeconds) : .null,
             "piece_frames": state == .running ? .integer(GrowingStems.pieceFrames) : .null,
@@ -267,7 +268,8 @@ extension Job {
         "precision": .words(Precision.allCases.map(\.rawValue)),
         "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
-        "fraction": .number.with(["minimum": 0, "maximum": 1]),
+        "fraction": .number.with(["minimum": 0, "maximum": 1]).about(
+            "Of a running job; 1 of one that is done, 0 of the others."),
         "seconds_left": .number.orNull.about(
             "Estimated, of running and queued jobs: until the end of the job."),
         "ready_seconds": .number.orNull.about(

@@ -43,6 +43,23 @@ struct RestartTests {
         #expect(length == 44 + 4 * 44_100 * 4)
     }
 
+    @Test func aJobThatHasEndedIsTheSameAfterARestart() throws {
+        let service = try RunningService(gate: JobGate(before: 1))
+        let done = try service.doneJob()
+        let cancelled = try service.job(Sound.tone(seconds: 5))
+        try service.waitForStems(cancelled)
+        let failed = try service.job(Sound.tone(pitchHz: 200))
+        let waiting = try service.job(Sound.tone(pitchHz: 300))
+        try service.folder.write("no sound", "data/tracks/\(failed)/input")
+        for id in [waiting, cancelled] { try service.delete(id) }
+        let states = [
+            (done, "done"), (cancelled, "cancelled"), (failed, "failed"), (waiting, "cancelled"),
+        ]
+        let before = try states.map { try service.expectEnd($1, of: $0).text }
+        let second = try RunningService(after: service)
+        #expect(try states.map { try second.get($0.0).text } == before)
+    }
+
     @Test func aWaitingJobKeepsItsPrecision() throws {
         let (plain, known) = try RunningService.withJob()
         let first = try RunningService(gate: JobGate(before: 0))
