@@ -19,13 +19,15 @@ extension Separator {
     ///     files stay.
     ///   - progress: called before the first segment, and when each begins and has ended, on the
     ///     calling thread.
+    ///   - open: opens a reader of `input` for each pass over it; nil for its own reader.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(), maximumSeconds: Double? = nil,
         observer: (any StemObserver)? = nil,
         cancellation: CancellationToken = CancellationToken(),
-        progress: (SeparationProgress) -> Void = { _ in }
+        progress: (SeparationProgress) -> Void = { _ in },
+        open: (() throws -> any RecordingReader)? = nil
     ) throws -> TrackReport {
         try excerpt?.validate()
         try options.validate()
@@ -36,7 +38,7 @@ extension Separator {
             for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []))
         let recording = try recording(
             excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
-            cancellation: cancellation, open: input.reader)
+            cancellation: cancellation, open: open ?? input.reader)
         let isInputRate = output.rate == .input
         let shape = SignalShape(
             channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,

@@ -99,7 +99,7 @@ extension Service {
         let files = outputs.indices.map { "\($0).\(job.options.format.rawValue)" }
         let growing = GrowingStems(outputs, in: folder.growing(job.id))
         queue.grow(job, growing)
-        let id = job.id
+        let (id, uploadedSeconds) = (job.id, job.durationSeconds)
         var lastSegment = Timestamp.uptime
         let report = try separator.separate(
             input.audio, excerpt: job.options.excerpt,
@@ -121,8 +121,7 @@ extension Service {
                 queue.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
                 // A segment's stems are complete when the next one begins.
                 if progress.isBegin { settings.gate(progress.segmentsDone, cancellation) }
-            })
-        job.durationSeconds = report.durationSeconds
+            }, open: { WholeReader(try input.audio.reader(), leastSeconds: uploadedSeconds) })
         job.stemRateHz =
             job.options.outputRate == .input ? report.sampleRateHz : separator.model.sampleRateHz
         job.warnings = report.warnings.map { Problem.oneLine("\($0)") }
@@ -146,6 +145,8 @@ extension Service {
             let analysis = try derivedFiles.analyze(job, goOn: cancellation.check)
             (job.tempoBpm, job.musicalKey) = (analysis.beatsPerMinute, analysis.key?.description)
         }
+        // Until here the length of the upload, for a job that the machine ends.
+        job.durationSeconds = report.durationSeconds
     }
 }
 

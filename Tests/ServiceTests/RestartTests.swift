@@ -60,14 +60,24 @@ struct RestartTests {
         #expect(try states.map { try second.get($0.0).text } == before)
     }
 
-    @Test func aWaitingJobKeepsItsPrecision() throws {
+    @Test func aWaitingJobKeepsItsPrecisionAndOptionsAreCheckedAgain() throws {
         let (plain, known) = try RunningService.withJob()
         let first = try RunningService(gate: JobGate(before: 0))
         let waiting = try first.job(Sound.short, query: "shifts=0")
+        let changed = try first.job(Sound.tone())
+        first.end()
+        try changeRecord(of: changed, in: first.folder) {
+            var options = $0["options"] as? [String: Any]
+            options?["segment"] = 1e300
+            $0["options"] = options
+        }
         let second = try RunningService(after: first) { $0.precision = .fixed(.int8) }
         #expect(try second.expectEnd("done", of: waiting)["precision"] == "float32")
         let stem = "stems/bass.wav"
         #expect(try second.get("\(waiting)/\(stem)").body == plain.get("\(known)/\(stem)").body)
+        // Longer than the model takes in a service.
+        let failed = try second.expectEnd("failed", of: changed)
+        #expect(failed["error.type"] == "urn:swift-demucs:problem:invalid-option")
     }
 
     /// Files that a killed service was writing.
@@ -202,6 +212,30 @@ struct RestartTests {
             "No jobs run (disk-unusable): ", "bass.flac has failed (disk-unusable): ",
             "Jobs run again.", "Job \(ids[1]) has failed (not-a-sound): ",
         ] { #expect(said.count { $0.contains(text) } == 1, "\(text): \(said)") }
+    }
+
+    /// As when the machine has ended the decoder early.
+    @Test(arguments: [0.0, 0.5, 1.5])
+    func aSoundThatDecodesShorterThanAtItsUploadWaits(start: Double) throws {
+        let sound = Sound.tone(seconds: 2)
+        let first = try RunningService { $0.jobs = 0 }.whenReady()
+        let id = try first.job(sound, query: "shifts=0&start=\(start)")
+        let begin = try first.job(sound, query: "shifts=0&duration=0.5")
+        first.end()
+        for id in [id, begin] {
+            try first.folder.write(Sound.tone(seconds: 1), "data/tracks/\(id)/input")
+        }
+        let second = try RunningService(in: first.folder, clock: ManualClock())
+        try waitUntil("the job waits again") {
+            try second.metric("machine_fault") == 1 && second.get(id)["state"] == "queued"
+        }
+        try second.get("/readyz").expectProblem(503, "no-resources", "1.000 s of its 2.000 s")
+        #expect(try second.get(id)["duration_seconds"] == 2.0)
+        try first.folder.write(sound, "data/tracks/\(id)/input")
+        second.advance(by: 31)
+        #expect(try second.expectEnd("done", of: id)["duration_seconds"] == 2 - start)
+        // The part that this one asks for is there.
+        #expect(try second.expectEnd("done", of: begin)["duration_seconds"] == 0.5)
     }
 
     /// A loop of links can't be looked at by anybody, as a folder of another user by all but root.
