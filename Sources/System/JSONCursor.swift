@@ -24,18 +24,22 @@ package struct JSONCursor {
     private let start: Int
     private var position = 0
     private var nesting = 0
+    /// Whether numbers are texts as they are written.
+    private var numbersAreTexts = false
 
     package init(_ text: [UInt8], at start: Int = 0) {
         self.text = text
         self.start = start
     }
 
-    /// The members of a text with one object, in their order.
+    /// The members of a text with one object, in their order. Their numbers are texts as they are written, without a
+    /// loss: a field of text takes them.
     package static func members(
         of text: [UInt8]
     ) throws(JSONError) -> [(key: String, value: JSON)] {
         var members: [(key: String, value: JSON)] = []
         var cursor = JSONCursor(text)
+        cursor.numbersAreTexts = true
         try cursor.object { cursor, key throws(JSONError) in
             members.append((key, try cursor.value()))
         }
@@ -182,6 +186,7 @@ package struct JSONCursor {
             guard takeDigits() > 0 else { throw failure("a number without digits in its exponent") }
         }
         let digits = String(decoding: text[start..<position], as: UTF8.self)
+        if numbersAreTexts { return .text(digits) }
         if isWhole, let integer = Int(digits) { return .integer(integer) }
         guard let double = Double(digits) else { throw failure("an invalid number") }
         return .number(double)

@@ -38,6 +38,10 @@ struct ManifestErrorTests {
             #"{"id": "a", "path": "a.wav", "segment": 99}"#,
             "list: line 1: The value '99.0' is invalid for '--segment"
         ),
+        (
+            #"{"id": "a", "path": "a.wav", "seed": 18446744073709551616}"#,
+            "list: line 1: The value '18446744073709551616' is invalid for '--seed"
+        ),
         ("", "list: the manifest has no tracks"),
         ("\n", "list: the manifest has no tracks"),
         (

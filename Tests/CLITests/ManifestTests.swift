@@ -68,7 +68,7 @@ struct ManifestTests {
         try folder.write(
             """
             {"id": "own", "path": "a.wav", "shifts": 0, "start": "0:00.1", "duration": 0.2}
-            {"id": "seeded", "path": "a.wav", "seed": "18446744073709551615"}
+            {"id": "seeded", "path": "a.wav", "seed": 18446744073709551615}
             {"id": "theirs", "path": "a.wav", "overlap": null}
 
             """, "list.jsonl")

@@ -69,6 +69,26 @@ import Testing
         }
     }
 
+    @Test func numbersOfJSONAreTakenAsTheyAreWritten() throws {
+        func request(_ json: String) throws -> SeparationRequest {
+            try SeparationRequest(json: json, of: Set(FieldScope.allCases))
+        }
+        for seed in [0, 1 << 63, UInt64.max] {
+            #expect(try request("{\"seed\": \(seed)}").seed == seed)
+            #expect(try request("{\"seed\": \"\(seed)\"}").seed == seed)
+        }
+        #expect(try request(#"{"start": 1e-05, "duration": 5E-1, "overlap": 1e-1}"#).start == 1e-5)
+        for (field, text) in [
+            ("seed", "18446744073709551616"), ("seed", "1e3"), ("shifts", "1e999"),
+            ("shifts", "9223372036854775808"), ("mp3-bitrate", "128.0"), ("start", "-0.10"),
+        ] {
+            let error = #expect(throws: RequestError.self) {
+                try request("{\"\(field)\": \(text)}")
+            }
+            #expect(error?.description.contains("'\(text)' is invalid for '\(field)'") == true)
+        }
+    }
+
     @Test func flagsTakeWordsForTrueAndFalse() throws {
         for (word, isOn) in [("", true), ("yes", true), ("0", false), ("off", false)] {
             #expect(try request([("residual", word)]).hasResidual == isOn)

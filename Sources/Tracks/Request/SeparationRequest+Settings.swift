@@ -42,7 +42,7 @@ extension SeparationRequest {
         return given
     }
 
-    /// The fields of a JSON object: strings, numbers and booleans, and arrays for lists.
+    /// The fields of a JSON object: strings, numbers as they are written, booleans, and arrays for lists.
     ///
     /// - Throws: `RequestError.settings`.
     package static func fields(
@@ -75,14 +75,12 @@ extension SeparationRequest {
 }
 
 extension JSON {
-    /// A value of JSON as the text that a field takes; nil for null, an array and an object.
+    /// A value of ``JSONCursor/members(of:)`` as the text that a field takes; nil for null, an array and an object.
     var fieldText: String? {
         switch self {
         case .text(let text): text
-        case .integer(let number): "\(number)"
-        case .number(let number): "\(number)"
         case .bool(let isTrue): "\(isTrue)"
-        case .null, .array, .object: nil
+        default: nil
         }
     }
 }
