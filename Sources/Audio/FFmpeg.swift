@@ -57,7 +57,8 @@ package struct FFmpeg: Sendable {
             longest.seconds = min(most, limits.seconds ?? .infinity)
             do {
                 let again = try convert(
-                    input, Self.quiet + ["-max_alloc", "\(mostBytes)"], ["-af", keepsTimes], longest,
+                    input, Self.quiet + ["-max_alloc", "\(mostBytes)"], ["-af", keepsTimes],
+                    longest,
                     spool
                 ).sound
                 let length = again.plain?.seconds ?? 0
@@ -82,7 +83,7 @@ package struct FFmpeg: Sendable {
             warning = .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")
-        } else if warning == nil, order == nil, !isLimited, sound.plain?.announcedBytes == nil,
+        } else if warning == nil, order == nil, !isLimited, try AudioReader(sound).stated.isWhole,
             let announced = properties?.announcedSeconds,
             announced - seconds - filled > max(announced * Self.shareOfDelays, Self.delaySeconds)
         {
@@ -232,19 +233,10 @@ package struct FFmpeg: Sendable {
         if ended.end.isOfMachine {
             throw AudioError.programFailed(path: path, reason: "ffmpeg \(ended.end)")
         }
-        if ended.end != .success, let folder = Self.missingFolder {
+        if ended.end != .success, let folder = FilePath.missingOfSystem {
             throw AudioError.programFailed(
                 path: path, reason: "ffmpeg needs \(folder), which is not there")
         }
         return Result(end: ended.end, text: ended.text)
-    }
-
-    /// A folder of the system without which ffmpeg can't open its descriptors, as in a bare chroot; nil if it is there.
-    private static var missingFolder: String? {
-        var status = stat()
-        #if os(Linux)
-            if lstat("/proc/self", &status) != 0 { return "/proc" }
-        #endif
-        return lstat("/dev/stdin", &status) == 0 ? nil : "/dev"
     }
 }

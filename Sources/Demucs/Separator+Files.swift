@@ -27,7 +27,7 @@ extension Separator {
         observer: (any StemObserver)? = nil,
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in },
-        open: (() throws -> any RecordingReader)? = nil
+        open: (@Sendable () throws -> any RecordingReader)? = nil
     ) throws -> TrackReport {
         try excerpt?.validate()
         try options.validate()

@@ -74,7 +74,9 @@ extension ModelStoreError: DescribedError {
     }
 
     private static func places(_ folders: [String]) -> String {
-        folders.isEmpty ? "" : " in \(folders.joined(separator: ", "))"
+        (folders.isEmpty ? "" : " in \(folders.joined(separator: ", "))")
+            + (FilePath.missingOfSystem == "/proc"
+                ? " (there is no /proc, by which the files beside the program are found)" : "")
     }
 }
 

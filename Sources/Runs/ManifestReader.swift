@@ -67,8 +67,6 @@ struct ManifestReader {
             switch value {
             case .null: break
             case .text(let value): texts[key] = value
-            case .integer(let value): texts[key] = "\(value)"
-            case .number(let value): texts[key] = "\(value)"
             default: throw file.failure(line, "'\(key)' is no string and no number")
             }
         }

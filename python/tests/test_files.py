@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import logging
+import shutil
 import subprocess
 import sysconfig
 import threading
@@ -16,7 +17,7 @@ import pytest
 from conftest import RATE, command, fail_at_second_copy, snr
 
 import swift_demucs
-from swift_demucs import Model
+from swift_demucs import Model, _settings
 
 
 def test_reading_converts(track: Path) -> None:
@@ -74,6 +75,57 @@ def test_many_files_give_a_result_each(tmp_path: Path, model: Model, track: Path
     assert (done.seed, done.seconds, done.sample_rate, done.channels) == (3, 2.0, RATE, 2)
     vocals = swift_demucs.read(done.outputs["vocals"])[0]
     assert vocals.shape == (2, 2 * RATE)
+
+
+def test_a_run_of_files_is_resumed(tmp_path: Path, model: Model, track: Path) -> None:
+    samples, rate = swift_demucs.read(track)
+    one = swift_demucs.write(tmp_path / "one.wav", samples[:, :RATE], rate)
+    two = swift_demucs.write(tmp_path / "two.wav", samples[:, : RATE // 2], rate)
+
+    def run(*paths: Path, **options: Any) -> list[swift_demucs.FileResult]:
+        return model.separate_files(paths, tmp_path / "out", stems=["vocals"], seed=1, **options)
+
+    planned = run(one, dry_run=True)[0]
+    assert (planned.status, planned.ok, planned.seconds) == ("planned", True, 0.0)
+    assert not planned.outputs["vocals"].exists()
+    first = run(one, skip_existing=True)[0]
+    assert (first.status, first.outputs) == ("done", planned.outputs)
+    results = run(one, two, tmp_path / "none.wav", skip_existing=True)
+    assert [result.status for result in results] == ["skipped", "done", "failed"]
+    assert (results[0].outputs, results[0].seconds) == (first.outputs, 1.0)
+    assert (results[0].seed, results[1].seconds) == (1, 0.5)
+    both = run(one, two, skip_existing=True, dry_run=True)
+    assert [result.status for result in both] == ["skipped", "skipped"]
+    # Stems without records, as of demucs.
+    shutil.rmtree(tmp_path / "out" / ".swift-demucs")
+    result = run(one, skip_existing=True)[0]
+    assert (result.status, result.outputs, result.seconds) == ("skipped", first.outputs, 0.0)
+    assert run(one, skip_existing=True, force=True)[0].status == "done"
+
+
+def test_every_option_of_a_run_is_passed_on(tmp_path: Path, track: Path) -> None:
+    options: list[dict[str, Any]] = [
+        dict(stems=["vocals"], shifts=1, overlap=0.1, segment=1.5, transition_power=2.0, seed=4),
+        dict(stems=["vocals"], no_split=True, shifts=0, precision="float32", downmix="average"),
+        dict(two_stems="vocals", other_method="minus", output_rate="input", format="flac"),
+        dict(mix={"band": "drums+bass"}, residual=True, flac=True, int24=True, no_tags=True),
+        dict(stems="vocals", mp3=True, mp3_bitrate=128, mp3_preset=7, safe_names=True),
+        dict(stems="vocals", float32=True, clip_mode="off", gain="common", then={"vocals": "demo"}),
+        dict(stems="vocals", filename="{stem}.{ext}", spool=tmp_path, timeout=600, max_duration="1:0"),
+        dict(stems="vocals", analyze=True, skip_existing=True, force=True, failed=tmp_path / "list"),
+        dict(stems="vocals", dry_run=True, progress=False, cancellation=swift_demucs.Cancellation()),
+    ]
+    if shutil.which("ffmpeg"):
+        options.append(dict(stems="none", stem_file="mp4", stem_codec="aac"))
+    with swift_demucs.load("demo") as model:
+        for number, given in enumerate(options):
+            out = tmp_path / str(number)
+            result = model.separate_files([track], out, start=0.5, duration=1.0, **given)[0].check()
+            assert result.outputs
+            written = [path.is_file() for path in result.outputs.values()]
+            assert written == [not given.get("dry_run")] * len(written), given
+    named = {"start", "duration", "stem_file", "stem_codec"}.union(*options)
+    assert named == _settings.FileOptions.__optional_keys__
 
 
 def test_two_outputs_of_one_name_are_refused_before_anything_starts(

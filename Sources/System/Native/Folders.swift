@@ -7,6 +7,16 @@ extension FilePath {
         return String(cString: folder)
     }
 
+    /// A folder of the system that is not there, as in a bare chroot: `/proc`, by which a program finds itself and its
+    /// descriptors, or `/dev`; nil if both are.
+    package static var missingOfSystem: String? {
+        #if os(Linux)
+            if status("/proc/self") == nil { return "/proc" }
+        #endif
+        var entry = stat()
+        return lstat("/dev/stdin", &entry) == 0 ? nil : "/dev"
+    }
+
     /// Names of a folder's entries, unsorted; those that aren't UTF-8 as ``text(ofBytes:)`` has them.
     package static func names(in folder: String) throws(SystemError) -> [String] {
         guard let stream = withCString(folder, { opendir($0) }) else { throw .last }
