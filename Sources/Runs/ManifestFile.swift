@@ -135,6 +135,14 @@ struct ManifestLines {
 
     /// A line, or its beginning.
     private func line(upTo end: Int) throws(RunError) -> ArraySlice<UInt8> {
+        // Text in UTF-16 has a mark at its beginning, or a zero byte beside each character of ASCII.
+        let start = number == 0 ? block.prefix(2) : []
+        if start.contains(0) || [[0xFF, 0xFE], [0xFE, 0xFF]].contains(start) {
+            throw file.failure(
+                nil,
+                "is UTF-16, expected UTF-8; save it as UTF-8 (in PowerShell, 'Out-File -Encoding utf8')"
+            )
+        }
         var line = block[position..<end]
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         if number == 0, line.starts(with: Self.byteOrderMark) {

@@ -70,6 +70,18 @@ struct ManifestErrorTests {
         #expect(text.contains("error: ") && text.contains(message), "\(text)")
     }
 
+    /// As PowerShell writes it, and without a mark, in either order of bytes.
+    @Test(arguments: ["\u{FEFF}", "", "\r\n"], [false, true])
+    func aManifestInUTF16IsNamed(start: String, isBigEndian: Bool) throws {
+        let bytes = (start + Self.track + "\n").utf16.flatMap {
+            withUnsafeBytes(of: isBigEndian ? $0.bigEndian : $0.littleEndian, Array.init)
+        }
+        try folder.writeTrack("a.wav")
+        try folder.write(Data(bytes), "list")
+        let run = try folder.run("--manifest=list", "-n", "cross_first", exits: 2)
+        #expect(run.errors.contains("list: is UTF-16, expected UTF-8; save it as UTF-8"))
+    }
+
     /// Neither the end of a line nor a byte order mark counts.
     @Test(
         arguments: ["", "\u{FEFF}", track + "\n", "\u{FEFF}" + track + "\r\n"], ["", "\n", "\r\n"])
