@@ -203,6 +203,20 @@ struct ContainerTests {
         #expect(try folder.contents == [])
     }
 
+    /// MP4 in numbers of 32 bits: sizes and types, sizes of 64 bits. A thousand boxes are read at most.
+    @Test(
+        arguments: [
+            ([8, 0, 12, 0, 0], [0, 8]), ([8, 0, 0, 0, 0], [0, 8]), ([21, 0, 0, 0, 0], []),
+            ([7, 0, 0, 0, 0], []), ([16, 0, 0, 0, 8], [0]), ([1, 0, 0, 20, 0], [0]),
+            ([1, 0, 0, 15, 0], []), ([1, 0, 0, 21, 0], []), ([1, 0, .max, .max, 0], []),
+        ] as [([UInt32], [Int])])
+    func boxesEndInTheirRange(numbers: [UInt32], starts: [Int]) {
+        let bytes = numbers.flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) }
+        func read(_ offset: Int, _ count: Int) -> [UInt8] { Array(bytes[offset...].prefix(count)) }
+        #expect(mp4Boxes(in: 0..<20, read: read).map(\.start) == starts)
+        #expect(mp4Boxes(in: 0..<1 << 40) { _, _ in [0, 0, 0, 8, 0, 0, 0, 0] }.count == 1_000)
+    }
+
     private func secondOfMP3(_ settings: MP3Settings) throws -> Data {
         let tone = TestSignal.tone(samples: 44_100)
         try AudioFile.write(
