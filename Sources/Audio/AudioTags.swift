@@ -2,36 +2,52 @@
 
 import System
 
-/// Texts of a file's tags, in any script, and its cover; nil for a tag that the file doesn't have.
+/// Texts of a file's tags, in any script, and its cover. Each tag is a list of values: `$artist` is the list, and `artist`
+/// its text, with "; " between the values; nil without any. A text that is set is the only value.
 public struct AudioTags: Sendable, Equatable {
     /// The name of the track or the stem.
-    public var title: String?
+    @Values public var title: String?
     /// Who performs it.
-    public var artist: String?
+    @Values public var artist: String?
     /// The album.
-    public var album: String?
+    @Values public var album: String?
     /// The day or the year, as the file has it.
-    public var date: String?
+    @Values public var date: String?
     /// Any text.
-    public var comment: String?
+    @Values public var comment: String?
     /// The number as written in the file, such as "3" or "3/12".
-    public var trackNumber: String?
+    @Values public var trackNumber: String?
     /// The genre.
-    public var genre: String?
+    @Values public var genre: String?
     /// Whose rights it has.
-    public var copyright: String?
+    @Values public var copyright: String?
     /// Who made the album.
-    public var albumArtist: String?
+    @Values public var albumArtist: String?
     /// Who wrote the music.
-    public var composer: String?
+    @Values public var composer: String?
     /// The number as written in the file, such as "1" or "1/2".
-    public var discNumber: String?
+    @Values public var discNumber: String?
     /// The tempo, usually a whole number.
-    public var beatsPerMinute: String?
+    @Values public var beatsPerMinute: String?
     /// The musical key as DJ software writes it, such as "F#m".
-    public var key: String?
+    @Values public var key: String?
     /// The cover: a JPEG or PNG file of up to 16 MB. Other pictures are not written.
     public var cover: [UInt8]?
+
+    /// The values of a tag, in the order of the file.
+    @propertyWrapper
+    public struct Values: Sendable, Equatable {
+        /// All values.
+        public var projectedValue: [String] = []
+        /// The values as one text.
+        public var wrappedValue: String? {
+            get { projectedValue.isEmpty ? nil : projectedValue.joined(separator: "; ") }
+            set { projectedValue = newValue.map { [$0] } ?? [] }
+        }
+
+        /// No value.
+        public init() {}
+    }
 
     /// Bytes to leave free for tags that are found while the file is written.
     package var roomBytes = 0
@@ -41,45 +57,71 @@ public struct AudioTags: Sendable, Equatable {
     /// No tags.
     public init() {}
 
-    /// A tag and its names: the chunk in a WAV file's list of type INFO; the frame of ID3 version 2.4, then those of
-    /// versions 2.3 and 2.2; the name in Vorbis comments, then others that are read; ffmpeg's key.
+    /// A tag and its names, of which the first of each kind is written: chunks in a WAV file's list of type INFO and in
+    /// AIFF; frames of ID3 version 2.4, then 2.3 and 2.2; Vorbis comments; ffmpeg's key.
     package typealias Field = (
-        text: WritableKeyPath<AudioTags, String?> & Sendable, info: String?, id3: [String],
+        values: WritableKeyPath<AudioTags, [String]> & Sendable, info: [String], id3: [String],
         vorbis: [String], ffmpeg: String
     )
 
     static let fields: [Field] = [
-        (\.title, "INAM", ["TIT2", "TT2"], ["TITLE"], "title"),
-        (\.artist, "IART", ["TPE1", "TP1"], ["ARTIST"], "artist"),
-        (\.album, "IPRD", ["TALB", "TAL"], ["ALBUM"], "album"),
-        (\.date, "ICRD", ["TDRC", "TYER", "TYE"], ["DATE", "YEAR"], "date"),
-        (\.comment, "ICMT", ["COMM", "COM"], ["COMMENT", "DESCRIPTION"], "comment"),
-        (\.trackNumber, "ITRK", ["TRCK", "TRK"], ["TRACKNUMBER"], "track"),
-        (\.genre, "IGNR", ["TCON", "TCO"], ["GENRE"], "genre"),
-        (\.copyright, "ICOP", ["TCOP", "TCR"], ["COPYRIGHT"], "copyright"),
+        (\.$title, ["INAM", "NAME"], ["TIT2", "TT2"], ["TITLE"], "title"),
+        (\.$artist, ["IART", "AUTH"], ["TPE1", "TP1"], ["ARTIST"], "artist"),
+        (\.$album, ["IPRD"], ["TALB", "TAL"], ["ALBUM"], "album"),
+        (\.$date, ["ICRD"], ["TDRC", "TYER", "TYE"], ["DATE", "YEAR"], "date"),
         (
-            \.albumArtist, nil, ["TPE2", "TP2"], ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST"],
-            "album_artist"
+            \.$comment, ["ICMT", "ANNO"], ["COMM", "COM"], ["COMMENT", "DESCRIPTION"],
+            "comment"
         ),
-        (\.composer, nil, ["TCOM", "TCM"], ["COMPOSER"], "composer"),
-        (\.discNumber, nil, ["TPOS", "TPA"], ["DISCNUMBER"], "disc"),
-        // The name in MP4, to which ffmpeg knows no other.
-        (\.beatsPerMinute, nil, ["TBPM", "TBP"], ["BPM", "TBPM", "TMPO"], "tmpo"),
-        (\.key, nil, ["TKEY", "TKE"], ["INITIALKEY", "KEY", "TKEY"], "initialkey"),
+        // ffmpeg writes IPRT.
+        (\.$trackNumber, ["ITRK", "IPRT"], ["TRCK", "TRK"], ["TRACKNUMBER"], "track"),
+        (\.$genre, ["IGNR"], ["TCON", "TCO"], ["GENRE"], "genre"),
+        (\.$copyright, ["ICOP", "(c) "], ["TCOP", "TCR"], ["COPYRIGHT"], "copyright"),
+        (
+            \.$albumArtist, [], ["TPE2", "TP2"],
+            ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST"], "album_artist"
+        ),
+        (\.$composer, [], ["TCOM", "TCM"], ["COMPOSER"], "composer"),
+        (\.$discNumber, [], ["TPOS", "TPA"], ["DISCNUMBER"], "disc"),
+        // ffmpeg knows no other name for it than that of MP4.
+        (\.$beatsPerMinute, [], ["TBPM", "TBP"], ["BPM", "TBPM", "TMPO"], "tmpo"),
+        (\.$key, [], ["TKEY", "TKE"], ["INITIALKEY", "KEY", "TKEY"], "initialkey"),
     ]
 
-    /// Longest text that is kept. No container could hold all texts if each had any length.
-    private static let mostTextBytes = 1 << 20
+    /// The tags by all of their names, none of which has two meanings.
+    static let fieldsByName = Dictionary(
+        fields.flatMap { field in (field.info + field.id3 + field.vorbis).map { ($0, field) } },
+        uniquingKeysWith: { first, _ in first })
+
+    /// Most values of a tag that are kept, and most bytes of them together: a container couldn't hold all tags.
+    static let mostValues = 100
+    static let mostTextBytes = 1 << 20
 
     /// Largest cover that is kept; a FLAC file has room for 16.7 MB.
     private static let mostCoverBytes = 16_000_000
 
-    /// The tags that are set, with their texts in UTF-8. A zero byte would end a text in every
-    /// container, so the text ends before it.
-    package var texts: [(field: Field, utf8: [UInt8])] {
+    /// The tags that are set, with their values, and with these in one text. A zero byte would end a text in every
+    /// container, so a value ends before it.
+    package var texts: [(field: Field, values: [String], text: String)] {
         Self.fields.compactMap { field in
-            let utf8 = Array((self[keyPath: field.text] ?? "").utf8.prefix { $0 != 0 })
-            return utf8.isEmpty || utf8.count > Self.mostTextBytes ? nil : (field, utf8)
+            var tag = Values()
+            tag.projectedValue = self[keyPath: field.values].prefix(Self.mostValues)
+                .map { String(decoding: $0.utf8.prefix { $0 != 0 }, as: UTF8.self) }
+                .filter { !$0.isEmpty }
+            guard let text = tag.wrappedValue, text.utf8.count <= Self.mostTextBytes else {
+                return nil
+            }
+            return (field, tag.projectedValue, text)
+        }
+    }
+
+    /// The tags as Vorbis comments: one for each value, and one for the total in "3/12".
+    var comments: [String] {
+        texts.flatMap { field, values, text in
+            let name = field.vorbis[0]
+            guard name.hasSuffix("NUMBER"), let parts = text.wholeMatch(of: /([^\/;]+)\/([0-9]+)/)
+            else { return values.map { "\(name)=\($0)" } }
+            return ["\(name)=\(parts.1)", "\(name.dropLast(6))TOTAL=\(parts.2)"]
         }
     }
 
@@ -102,8 +144,8 @@ public struct AudioTags: Sendable, Equatable {
     /// The tags, and others where these have none.
     func completed(by others: AudioTags) -> AudioTags {
         var tags = self
-        for field in Self.fields where tags[keyPath: field.text] == nil {
-            tags[keyPath: field.text] = others[keyPath: field.text]
+        for field in Self.fields where tags[keyPath: field.values].isEmpty {
+            tags[keyPath: field.values] = others[keyPath: field.values]
         }
         tags.cover = cover ?? others.cover
         return tags

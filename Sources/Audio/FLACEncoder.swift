@@ -136,12 +136,12 @@ final class FLACEncoder: SampleEncoder {
         func text(_ bytes: [UInt8], _ count: (UInt32) -> UInt32) -> [UInt8] {
             .little(count(UInt32(bytes.count))) + bytes
         }
-        let texts = tags.texts
+        let comments = tags.comments
         blocks.append(
             (
                 4,
-                texts.reduce(vendor + .little(UInt32(texts.count))) {
-                    $0 + text(Array("\($1.field.vorbis[0])=".utf8) + $1.utf8) { $0 }
+                comments.reduce(vendor + .little(UInt32(comments.count))) {
+                    $0 + text(Array($1.utf8)) { $0 }
                 }
             ))
         if let picture = tags.picture {

@@ -18,8 +18,8 @@ struct FileChunks {
     let isBigEndian: Bool
     /// The name in front of the chunks' sizes: "RIFF", "RF64", "FORM".
     let magic: String
-    /// The first chunk of each wanted name that was passed; a list of texts has the name "INFO".
-    private(set) var found: [String: FileChunk] = [:]
+    /// The first chunks of each wanted name that were passed; a list of texts has the name "INFO".
+    private(set) var found: [String: [FileChunk]] = [:]
     let bytes: FileWindow
 
     /// nil for a file of another kind.
@@ -96,7 +96,10 @@ struct FileChunks {
                     String(decoding: $0, as: UTF8.self)
                 }
                 let key = isInfo ? "INFO" : text
-                if found[key] == nil { found[key] = chunk }
+                let known = found[key, default: []]
+                if known.count < AudioTags.mostValues, !known.contains(chunk) {
+                    found[key] = known + [chunk]
+                }
             }
             offset = end(of: chunk, countBytes: chunk.countBytes)
             if name == last || !body(name, offset) { break }

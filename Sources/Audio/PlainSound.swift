@@ -17,7 +17,7 @@ struct PlainSound {
     /// Offset of another sound file after the samples, as `cat` writes it.
     private(set) var nextFile: Int?
     /// The chunks of texts and pictures of a file that consists of chunks.
-    private(set) var chunks: [String: FileChunk] = [:]
+    private(set) var chunks: [String: [FileChunk]] = [:]
     /// Bits of WAVE_FORMAT_EXTENSIBLE for the loudspeakers of the channels.
     private(set) var channelMask: UInt64?
     /// The name of compressed sound that is stored as if it were samples, as on DTS-CDs; nil for samples.
@@ -210,7 +210,8 @@ struct PlainSound {
     private init?(wave chunks: FileChunks) {
         var chunks = chunks
         chunks.walk(until: "data")
-        guard let data = chunks.found["data"], let format = chunks.found["fmt "] else { return nil }
+        guard let data = chunks.found["data"]?.first, let format = chunks.found["fmt "]?.first
+        else { return nil }
         let file = chunks.bytes
         let isBig = chunks.isBigEndian
         func field(_ offset: Int, _ count: Int) -> Int? {
@@ -232,7 +233,7 @@ struct PlainSound {
         var isPlaceholder =
             chunks.container == .w64 ? announced > 1 << 62 : Self.isPlaceholder(announced)
         if chunks.magic == "RF64" || chunks.magic == "BW64", announced == 0xFFFF_FFFF,
-            let sizes = chunks.found["ds64"],
+            let sizes = chunks.found["ds64"]?.first,
             let size = file.number(at: sizes.start + 8, 8, isBigEndian: false)
         {
             announced = Int(clamping: size)
@@ -264,11 +265,11 @@ struct PlainSound {
     private init?(aiff chunks: FileChunks) {
         var chunks = chunks
         chunks.walk(until: "SSND")
-        if let sound = chunks.found["SSND"], chunks.found["COMM"] == nil {
+        if let sound = chunks.found["SSND"]?.first, chunks.found["COMM"] == nil {
             chunks.walk(from: chunks.end(of: sound, countBytes: sound.countBytes))
         }
         let file = chunks.bytes
-        guard let sound = chunks.found["SSND"], let common = chunks.found["COMM"],
+        guard let sound = chunks.found["SSND"]?.first, let common = chunks.found["COMM"]?.first,
             let skipped = file.number(at: sound.start, 4, isBigEndian: true).map({ Int($0) })
         else { return nil }
         let head = file.slice(common.start, min(common.countBytes, 22))
@@ -302,7 +303,8 @@ struct PlainSound {
     private init?(caf chunks: FileChunks) {
         var chunks = chunks
         chunks.walk(until: "data")
-        guard let data = chunks.found["data"], let description = chunks.found["desc"] else {
+        guard let data = chunks.found["data"]?.first, let description = chunks.found["desc"]?.first
+        else {
             return nil
         }
         let head = chunks.bytes.slice(description.start, 32)

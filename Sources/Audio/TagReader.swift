@@ -14,6 +14,9 @@ import System
 struct TagReader {
     private(set) var tags = AudioTags()
     private var isFrontCover = false
+    /// The part of the file that is read, and which of a part's names has given each tag.
+    private var part = 0
+    private var givers: [String: String] = [:]
 
     /// Most bytes of a tag that are read: a picture of 16 MB in base64, and texts.
     private static let mostBytes = 24 << 20
@@ -30,23 +33,18 @@ struct TagReader {
             return
         }
         let chunks = sound.plain?.chunks ?? [:]
-        addInfo(bytes, chunks["INFO"])
-        for (name, field) in Self.texts {
-            if let chunk = chunks[name] { add(Self.text(bytes, chunk)) { $0.id3.contains(field) } }
+        addInfo(bytes, chunks["INFO"]?.first)
+        for name in ["NAME", "AUTH", "(c) ", "ANNO"] {
+            for chunk in chunks[name] ?? [] { add(Self.text(bytes, chunk), name) }
         }
         addID3(file, at: 0)
         let start = sound.order?.bytes.lowerBound ?? bytes.endOfTags(from: 0)
         if bytes.matches("fLaC", at: start) { addFLAC(file, at: start + 4) }
-        if let chunk = chunks["id3 "] ?? chunks["ID3 "] { addID3(file, at: chunk.start) }
+        if let chunk = (chunks["id3 "] ?? chunks["ID3 "])?.first { addID3(file, at: chunk.start) }
         addID3Version1(bytes.slice(bytes.end - 128, 128))
     }
 
     // MARK: - WAV and AIFF
-
-    /// Chunks of AIFF and the frames of ID3 with the same content.
-    private static let texts = [
-        ("NAME", "TIT2"), ("AUTH", "TPE1"), ("(c) ", "TCOP"), ("ANNO", "COMM"),
-    ]
 
     private static func text(_ bytes: FileWindow, _ chunk: FileChunk) -> String? {
         AudioTags.text(
@@ -65,18 +63,23 @@ struct TagReader {
             let name = String(decoding: head[..<4], as: UTF8.self)
             let text = Self.text(
                 bytes, FileChunk(start: offset + 8, countBytes: min(size, end - offset - 8)))
-            // ffmpeg's name for the track number.
-            add(text) { $0.info == (name == "IPRT" ? "ITRK" : name) }
+            add(text, name)
             offset += 8 + size + size % 2
         }
     }
 
-    /// The first text of a tag stays.
-    private mutating func add(_ text: String?, as isName: (AudioTags.Field) -> Bool) {
-        guard let text, !text.isEmpty, let field = AudioTags.fields.first(where: isName),
-            tags[keyPath: field.text] == nil
+    /// Adds a value of a tag. The first name of the first part that has the tag gives all of its values: others repeat
+    /// them.
+    private mutating func add(_ text: String?, _ name: String) {
+        guard let text, !text.isEmpty, let field = AudioTags.fieldsByName[name] else { return }
+        let giver = "\(part) \(name)"
+        let values = tags[keyPath: field.values]
+        guard givers[field.ffmpeg, default: giver] == giver, values.count < AudioTags.mostValues,
+            values.reduce(text.utf8.count, { $0 + $1.utf8.count + 2 }) <= AudioTags.mostTextBytes,
+            !values.contains(text)
         else { return }
-        tags[keyPath: field.text] = text
+        givers[field.ffmpeg] = giver
+        tags[keyPath: field.values].append(text)
     }
 
     /// Adds a picture that follows its description, which no container limits to a position.
@@ -94,6 +97,7 @@ struct TagReader {
     // MARK: - FLAC and Ogg
 
     private mutating func addFLAC(_ file: InputFile, at offset: Int) {
+        part += 1
         var offset = offset
         for _ in 0..<100 {
             let head = file.bytes(at: offset, count: 4)
@@ -113,9 +117,15 @@ struct TagReader {
         }
     }
 
+    /// Comments with the total of a number.
+    private static let totals: [String: WritableKeyPath<AudioTags, [String]> & Sendable] = [
+        "TRACKTOTAL": \.$trackNumber, "TOTALTRACKS": \.$trackNumber,
+        "DISCTOTAL": \.$discNumber, "TOTALDISCS": \.$discNumber,
+    ]
+
     /// Adds Vorbis comments.
     private mutating func addComments(_ bytes: ArraySlice<UInt8>) {
-        var rest = bytes
+        var (rest, totals) = (bytes, [WritableKeyPath<AudioTags, [String]>: String]())
         func next() -> ArraySlice<UInt8>? {
             let count = Int(rest.prefix(4).number(isBigEndian: false))
             guard rest.count >= 4, count <= rest.count - 4 else { return nil }
@@ -132,8 +142,18 @@ struct TagReader {
             if name == "METADATA_BLOCK_PICTURE" {
                 let block = Data(base64Encoded: Data(value)).map(Array.init) ?? []
                 addPicture(block[...], kind: block.dropFirst(3).first)
+            } else if let values = Self.totals[name], let total = AudioTags.text(Array(value)),
+                total.wholeMatch(of: /[0-9]{1,9}/) != nil
+            {
+                totals[values] = total
             } else {
-                add(AudioTags.text(Array(value))) { $0.vorbis.contains(name) }
+                add(AudioTags.text(Array(value)), name)
+            }
+        }
+        // "3" and "12" are "3/12", as other formats have them.
+        for (values, total) in totals {
+            for (index, text) in tags[keyPath: values].enumerated() where !text.contains("/") {
+                tags[keyPath: values][index] += "/\(total)"
             }
         }
     }
@@ -158,21 +178,21 @@ struct TagReader {
     /// Adds the texts of a tag of version 1, which has fields of fixed lengths.
     private mutating func addID3Version1(_ tag: [UInt8]) {
         guard tag.count == 128, tag.starts(with: "TAG".utf8) else { return }
+        part += 1
         for (name, start, count) in [
             ("TIT2", 3, 30), ("TPE1", 33, 30), ("TALB", 63, 30), ("TDRC", 93, 4), ("COMM", 97, 30),
         ] {
-            add(AudioTags.text(Array(tag[start..<start + count].prefix { $0 != 0 }))) {
-                $0.id3.contains(name)
-            }
+            add(AudioTags.text(Array(tag[start..<start + count].prefix { $0 != 0 })), name)
         }
         // Version 1.1 ends the comment by a zero, and then has the track's number.
-        if tag[125] == 0, tag[126] > 0 { add("\(tag[126])") { $0.id3.contains("TRCK") } }
+        if tag[125] == 0, tag[126] > 0 { add("\(tag[126])", "TRCK") }
     }
 
     private mutating func addID3(_ file: InputFile, at offset: Int) {
         let head = file.bytes(at: offset, count: 10)
         guard head.count == 10, head.starts(with: "ID3".utf8), (2...4).contains(head[3])
         else { return }
+        part += 1
         let (version, flags) = (head[3], head[5])
         let count = min(Self.size(head[6...]), Self.mostBytes, file.sizeBytes - offset - 10)
         var tag = file.bytes(at: offset + 10, count: count)[...]
@@ -214,18 +234,17 @@ struct TagReader {
         } else if name.hasPrefix("COM") {
             // A language and a description go before a comment; programs' own have one.
             let strings = Self.strings(content.dropFirst(4), encoding)
-            if strings.count > 1, strings[0].isEmpty {
-                add(strings[1]) { $0.id3.contains(name) }
-            }
+            if strings[0].isEmpty { for text in strings.dropFirst() { add(text, name) } }
         } else {
-            add(Self.strings(content.dropFirst(), encoding).first) { $0.id3.contains(name) }
+            for text in Self.strings(content.dropFirst(), encoding) { add(text, name) }
         }
     }
 
     /// The texts in a frame, which zeros separate.
     private static func strings(_ bytes: ArraySlice<UInt8>, _ encoding: UInt8) -> [String] {
+        let most = AudioTags.mostValues
         guard encoding == 1 || encoding == 2 else {
-            return bytes.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+            return bytes.split(separator: 0, maxSplits: most, omittingEmptySubsequences: false)
                 .map { AudioTags.text(Array($0)) ?? "" }
         }
         let bytes = Array(bytes)
@@ -234,7 +253,7 @@ struct TagReader {
         }
         // Each text may begin with a mark of its order of bytes.
         var isSwapped = false
-        return units.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false).map {
+        return units.split(separator: 0, maxSplits: most, omittingEmptySubsequences: false).map {
             units in
             let hasMark = units.first == 0xFEFF || units.first == 0xFFFE
             if hasMark { isSwapped = units.first == 0xFFFE }

@@ -89,7 +89,7 @@ package struct WAVHeader {
     package var end: [UInt8] {
         guard let tags,
             tags.picture != nil || tags.roomBytes > 0
-                || tags.texts.contains(where: { $0.field.info == nil })
+                || tags.texts.contains(where: { $0.field.info.isEmpty })
         else { return [] }
         var end: [UInt8] = []
         end.append(chunk: "id3 ", ID3Tag.bytes(tags))
@@ -108,11 +108,10 @@ package struct WAVHeader {
     }
 
     private var infoList: [UInt8]? {
-        let texts = (tags?.texts ?? []).compactMap { text in text.field.info.map { ($0, text.utf8) }
-        }
+        let texts = (tags?.texts ?? []).filter { !$0.field.info.isEmpty }
         guard !texts.isEmpty else { return nil }
         return texts.reduce(into: Array("INFO".utf8)) { list, text in
-            list.append(chunk: text.0, text.1 + [0])
+            list.append(chunk: text.field.info[0], text.text.utf8 + [0])
         }
     }
 }

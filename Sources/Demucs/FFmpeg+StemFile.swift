@@ -150,10 +150,8 @@ extension FFmpeg {
         }
 
         mutating func addTags(_ tags: AudioTags?, _ cover: Cover?) {
-            for (field, utf8) in tags?.texts ?? [] {
-                output += [
-                    "-metadata", "\(field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
-                ]
+            for (field, _, text) in tags?.texts ?? [] {
+                output += ["-metadata", "\(field.ffmpeg)=\(text)"]
             }
             guard let cover else { return }
             output += ["-map", "\(inputs.count):v", "-c:v", "copy"]
