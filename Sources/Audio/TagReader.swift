@@ -186,6 +186,7 @@ struct TagReader {
         }
         // Version 1.1 ends the comment by a zero, and then has the track's number.
         if tag[125] == 0, tag[126] > 0 { add("\(tag[126])", "TRCK") }
+        add(ID3Genre.name("\(tag[127])"), "TCON")
     }
 
     private mutating func addID3(_ file: InputFile, at offset: Int) {
@@ -221,11 +222,12 @@ struct TagReader {
             if form & (version == 4 ? 0x40 : 0x20) != 0 { content = content.dropFirst() }
             if version == 4, form & 1 != 0 { content = content.dropFirst(4) }
             if version == 4, form & 2 != 0 { content = Self.synchronised(content) }
-            addFrame(String(decoding: head[..<nameBytes], as: UTF8.self), Array(content))
+            addFrame(
+                String(decoding: head[..<nameBytes], as: UTF8.self), Array(content), version)
         }
     }
 
-    private mutating func addFrame(_ name: String, _ content: [UInt8]) {
+    private mutating func addFrame(_ name: String, _ content: [UInt8], _ version: UInt8) {
         guard let encoding = content.first else { return }
         if name == "APIC" || name == "PIC" {
             // The encoding, a type of three letters or up to a zero byte, and the kind.
@@ -236,7 +238,10 @@ struct TagReader {
             let strings = Self.strings(content.dropFirst(4), encoding)
             if strings[0].isEmpty { for text in strings.dropFirst() { add(text, name) } }
         } else {
-            for text in Self.strings(content.dropFirst(), encoding) { add(text, name) }
+            for text in Self.strings(content.dropFirst(), encoding) {
+                let isGenre = ["TCON", "TCO"].contains(name)
+                for text in isGenre ? ID3Genre.names(text, version) : [text] { add(text, name) }
+            }
         }
     }
 
