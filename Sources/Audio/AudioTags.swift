@@ -58,33 +58,33 @@ public struct AudioTags: Sendable, Equatable {
     public init() {}
 
     /// A tag and its names, of which the first of each kind is written: chunks in a WAV file's list of type INFO and in
-    /// AIFF; frames of ID3 version 2.4, then 2.3 and 2.2; Vorbis comments; ffmpeg's key.
+    /// AIFF; frames of ID3 version 2.4, then 2.3 and 2.2; Vorbis comments, then the item of MP4; ffmpeg's key.
     package typealias Field = (
         values: WritableKeyPath<AudioTags, [String]> & Sendable, info: [String], id3: [String],
         vorbis: [String], ffmpeg: String
     )
 
     static let fields: [Field] = [
-        (\.$title, ["INAM", "NAME"], ["TIT2", "TT2"], ["TITLE"], "title"),
-        (\.$artist, ["IART", "AUTH"], ["TPE1", "TP1"], ["ARTIST"], "artist"),
-        (\.$album, ["IPRD"], ["TALB", "TAL"], ["ALBUM"], "album"),
-        (\.$date, ["ICRD"], ["TDRC", "TYER", "TYE"], ["DATE", "YEAR"], "date"),
+        (\.$title, ["INAM", "NAME"], ["TIT2", "TT2"], ["TITLE", "©nam"], "title"),
+        (\.$artist, ["IART", "AUTH"], ["TPE1", "TP1"], ["ARTIST", "©ART"], "artist"),
+        (\.$album, ["IPRD"], ["TALB", "TAL"], ["ALBUM", "©alb"], "album"),
+        (\.$date, ["ICRD"], ["TDRC", "TYER", "TYE"], ["DATE", "YEAR", "©day"], "date"),
         (
-            \.$comment, ["ICMT", "ANNO"], ["COMM", "COM"], ["COMMENT", "DESCRIPTION"],
+            \.$comment, ["ICMT", "ANNO"], ["COMM", "COM"], ["COMMENT", "DESCRIPTION", "©cmt"],
             "comment"
         ),
         // ffmpeg writes IPRT.
         (\.$trackNumber, ["ITRK", "IPRT"], ["TRCK", "TRK"], ["TRACKNUMBER"], "track"),
-        (\.$genre, ["IGNR"], ["TCON", "TCO"], ["GENRE"], "genre"),
-        (\.$copyright, ["ICOP", "(c) "], ["TCOP", "TCR"], ["COPYRIGHT"], "copyright"),
+        (\.$genre, ["IGNR"], ["TCON", "TCO"], ["GENRE", "©gen"], "genre"),
+        (\.$copyright, ["ICOP", "(c) "], ["TCOP", "TCR"], ["COPYRIGHT", "cprt"], "copyright"),
         (
             \.$albumArtist, [], ["TPE2", "TP2"],
-            ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST"], "album_artist"
+            ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST", "aART"], "album_artist"
         ),
-        (\.$composer, [], ["TCOM", "TCM"], ["COMPOSER"], "composer"),
+        (\.$composer, [], ["TCOM", "TCM"], ["COMPOSER", "©wrt"], "composer"),
         (\.$discNumber, [], ["TPOS", "TPA"], ["DISCNUMBER"], "disc"),
         // ffmpeg knows no other name for it than that of MP4.
-        (\.$beatsPerMinute, [], ["TBPM", "TBP"], ["BPM", "TBPM", "TMPO"], "tmpo"),
+        (\.$beatsPerMinute, [], ["TBPM", "TBP"], ["BPM", "TBPM", "TMPO", "tmpo"], "tmpo"),
         (\.$key, [], ["TKEY", "TKE"], ["INITIALKEY", "KEY", "TKEY"], "initialkey"),
     ]
 

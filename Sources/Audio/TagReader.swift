@@ -9,7 +9,7 @@ import System
     import Foundation
 #endif
 
-/// Reads ID3 tags in MP3, WAV and AIFF files, the metadata of FLAC, and the comments of Ogg. Broken tags
+/// Reads ID3 tags in MP3, WAV and AIFF files, the metadata of FLAC, the comments of Ogg, and the list of MP4. Broken tags
 /// are left out, and so is what is large: a file may not choose how much memory and time they take.
 struct TagReader {
     private(set) var tags = AudioTags()
@@ -37,6 +37,7 @@ struct TagReader {
         for name in ["NAME", "AUTH", "(c) ", "ANNO"] {
             for chunk in chunks[name] ?? [] { add(Self.text(bytes, chunk), name) }
         }
+        addMP4(bytes)
         addID3(file, at: 0)
         let start = sound.order?.bytes.lowerBound ?? bytes.endOfTags(from: 0)
         if bytes.matches("fLaC", at: start) { addFLAC(file, at: start + 4) }
@@ -92,6 +93,35 @@ struct TagReader {
         else { return }
         tags.cover = Array(bytes[start...])
         isFrontCover = kind == 3
+    }
+
+    // MARK: - MP4
+
+    /// Adds the items of a list, of which ffmpeg gives one text each, and no tempo.
+    private mutating func addMP4(_ bytes: FileWindow) {
+        func boxes(_ range: Range<Int>) -> [MP4Box] { mp4Boxes(in: range, read: bytes.slice) }
+        // A version of four bytes comes before the boxes of `meta`.
+        let list = ["moov", "udta", "meta", "ilst"].reduce(0..<bytes.end) { range, name in
+            let content = boxes(range).first { $0.type == name }?.content ?? 0..<0
+            return content.dropFirst(name == "meta" ? 4 : 0)
+        }
+        for item in boxes(list) {
+            for data in boxes(item.content) where data.type == "data" && data.content.count > 8 {
+                // The type of the value (2 is UTF-16, as in ID3) and a language come first.
+                let place = data.content.prefix(8 + Self.mostBytes)
+                let content = bytes.file.bytes(at: place.lowerBound, count: place.count)
+                let value = content.dropFirst(8)
+                let tempo = value.prefix(8).number(isBigEndian: true)
+                switch item.type {
+                case "covr": addPicture(value, kind: nil)
+                case "tmpo": add(tempo > 0 ? "\(tempo)" : nil, item.type)
+                default:
+                    for text in Self.strings(value, content.dropFirst(3).first == 2 ? 2 : 3) {
+                        add(text, item.type)
+                    }
+                }
+            }
+        }
     }
 
     // MARK: - FLAC and Ogg

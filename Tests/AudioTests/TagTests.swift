@@ -193,6 +193,22 @@ struct TagTests {
         #expect(tags.cover == (hasCover ? Array(Self.onePixel) : nil))
     }
 
+    /// Two texts in an item, two items of a kind, and the tempo.
+    @Test(.enabled(if: FFmpeg.onPath != nil)) func listsOfMP4AreRead() throws {
+        // The second text of an item takes a head of 16 bytes.
+        let texts = ["artist=Alice----------------Bob", "title=Carl", "tmpo=93", "track=3/12"]
+        try Process.run(
+            ["ffmpeg", "-loglevel", "error", "-i", Recording.int16WAV.path]
+                + texts.flatMap { ["-metadata", $0] } + [folder.path("song.m4a")])
+        let tags = try renamed(
+            [
+                "(data\0\0\0\u{1}\0\0\0\0Alice": "\u{15}data\0\0\0\u{1}\0\0\0\0Alice",
+                "----------------": "\0\0\0\u{13}data\0\0\0\u{1}\0\0\0\0", "nam": "ART",
+            ], in: "song.m4a")
+        #expect(Set(tags.$artist) == ["Alice", "Bob", "Carl"] && tags.trackNumber == "3/12")
+        #expect(tags.beatsPerMinute == "93")
+    }
+
     /// A PNG file of one white pixel.
     private static let onePixel = Data(
         base64Encoded:
