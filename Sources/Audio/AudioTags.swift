@@ -49,6 +49,8 @@ public struct AudioTags: Sendable, Equatable {
         public init() {}
     }
 
+    /// Why stems can't hold a cover of the file, such as "GIF".
+    package var lostCover: String?
     /// Bytes to leave free for tags that are found while the file is written.
     package var roomBytes = 0
     /// Enough for a tempo and a key.
@@ -98,7 +100,7 @@ public struct AudioTags: Sendable, Equatable {
     static let mostTextBytes = 1 << 20
 
     /// Largest cover that is kept; a FLAC file has room for 16.7 MB.
-    private static let mostCoverBytes = 16_000_000
+    static let mostCoverBytes = 16_000_000
 
     /// The tags that are set, with their values, and with these in one text. A zero byte would end a text in every
     /// container, so a value ends before it.
@@ -148,6 +150,7 @@ public struct AudioTags: Sendable, Equatable {
             tags[keyPath: field.values] = others[keyPath: field.values]
         }
         tags.cover = cover ?? others.cover
+        tags.lostCover = lostCover ?? others.lostCover
         return tags
     }
 

@@ -88,9 +88,15 @@ struct TagReader {
     /// - Parameter kind: 3 for the front cover, which goes before others.
     private mutating func addPicture(_ bytes: ArraySlice<UInt8>, kind: UInt8?) {
         guard tags.cover == nil || kind == 3 && !isFrontCover else { return }
-        let places = bytes.indices.prefix(1_024)
-        guard let start = places.first(where: { AudioTags.pictureType(of: bytes[$0...]) != nil })
-        else { return }
+        let head = bytes.prefix(1_024)
+        let start = head.indices.first { AudioTags.pictureType(of: bytes[$0...]) != nil }
+        guard let start, bytes.endIndex - start <= AudioTags.mostCoverBytes else {
+            // Its first bytes or its MIME type say what it is.
+            let text = String(decoding: head.map(UInt16.init), as: UTF16.self).uppercased()
+            let type = ["GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIC"].first(where: text.contains)
+            tags.lostCover = start != nil ? "larger than 16 MB" : type ?? "of no known type"
+            return
+        }
         tags.cover = Array(bytes[start...])
         isFrontCover = kind == 3
     }
@@ -243,7 +249,8 @@ struct TagReader {
             let size =
                 version == 4 ? Self.size(sizeBytes) : Int(sizeBytes.number(isBigEndian: true))
             tag = tag.dropFirst(headBytes)
-            guard size <= tag.count else { return }
+            // The end of a picture that is too large may be missing.
+            guard size <= tag.count || tag.count > 1 << 24 else { return }
             var content = tag.prefix(size)
             tag = tag.dropFirst(size)
             let form = version == 2 ? 0 : head[9]

@@ -76,10 +76,17 @@ extension Separator {
             AudioWarning.limited(
                 output: $0.path.map(FilePath.name) ?? $0.name, samples: $0.limitedSamples)
         }
+        var warnings = recording.warnings + limited
+        // Raw samples have no tags.
+        if let reason = tags?.lostCover, tags?.cover == nil,
+            stemFile != nil || output.format.container != .rawFloat32
+        {
+            warnings.append(.coverLeftOut(path: input.name, reason: reason))
+        }
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
             durationSeconds: Double(recording.sampleCount) / Double(recording.sampleRateHz),
             sampleRateHz: recording.sampleRateHz, channelCount: recording.channelCount,
-            warnings: recording.warnings + limited, outputs: written)
+            warnings: warnings, outputs: written)
     }
 }

@@ -209,6 +209,23 @@ struct TagTests {
         #expect(tags.beatsPerMinute == "93")
     }
 
+    /// The type and the beginning of a picture, or its size. A front cover that is lost takes no other's place.
+    @Test(arguments: [
+        ("image/gif", "GIF89a", 0, "GIF"), ("image/jpeg", "RIFF....WEBP", 0, "WEBP"),
+        ("image/bmp", "BM", 0, "BMP"), ("-->", "https://", 0, "of no known type"),
+        ("", "", 16_000_000, "larger than 16 MB"), ("", "", 26_000_000, "larger than 16 MB"),
+        ("", "", 9, nil),
+    ])
+    func aLostCoverHasAReason(type: String, start: String, size: Int, reason: String?) throws {
+        let picture = size > 0 ? Self.jpeg + [UInt8](repeating: 0, count: size) : []
+        let front = frame("APIC", [0] + "\(type)\0\u{3}\0\(start)".utf8 + picture, 3)
+        let back = frame("APIC", Array("\0\0\u{4}\0".utf8) + Self.onePixel, 3)
+        var tags = try AudioInput(path: song(tagged: front, version: 3)).tags
+        #expect(tags.lostCover == reason && (tags.cover == nil) == (reason != nil))
+        tags = try AudioInput(path: song(tagged: back + front, version: 3)).tags
+        #expect(tags.cover == (reason == nil ? picture : Array(Self.onePixel)))
+    }
+
     /// A PNG file of one white pixel.
     private static let onePixel = Data(
         base64Encoded:

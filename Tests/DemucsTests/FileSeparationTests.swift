@@ -233,6 +233,29 @@ struct FileSeparationTests {
         #expect(try AudioInput(path: folder.path("drums.out")).tags == tags)
     }
 
+    /// Once for all stems, and only where they have tags.
+    @Test(arguments: [true, false])
+    func aCoverThatStemsCannotHoldIsNamed(copiesTags: Bool) throws {
+        var tags = AudioTags()
+        tags.cover = [0xFF, 0xD8, 0xFF, 0xE0] + Array("a cover".utf8)
+        let path = folder.path("tagged.wav")
+        try AudioFile.write(
+            NoiseTrack.buffer(samples: 1500, amplitude: 0.01), to: path, format: .wav(.int16),
+            tags: tags)
+        var data = try folder.data("tagged.wav")
+        let start = try #require(data.range(of: Data(tags.cover ?? []))?.lowerBound)
+        data.replaceSubrange(start..<start + 4, with: "GIF8".utf8)
+        let input = try AudioInput(path: folder.write(data, "tagged.wav"))
+        for container in [OutputFormat.Container.wav, .rawFloat32] {
+            var output = OutputOptions(format: OutputFormat(container: container))
+            output.copiesTags = copiesTags
+            let report = try separator.separate(
+                input, into: bothStems, output: output, options: .init(shifts: 0))
+            let warning = AudioWarning.coverLeftOut(path: path, reason: "GIF")
+            #expect(report.warnings == (copiesTags && container == .wav ? [warning] : []))
+        }
+    }
+
     @Test(arguments: [1_000, 1_600, 2_205, 44_100])
     func stemsAtTheInputsRateAreAsLongAsTheInput(rateHz: Int) throws {
         for samples in [rateHz * 2 / 3, rateHz * 2 / 3 + 1] {

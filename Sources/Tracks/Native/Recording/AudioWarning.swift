@@ -16,6 +16,8 @@ public enum AudioWarning: Equatable, Sendable, Codable, CustomStringConvertible 
     case damaged(path: String, reason: String, atSeconds: Double?, filledSeconds: Double)
     /// The model takes fewer channels than the recording has.
     case channelsLeftOut(path: String, channelCount: Int, used: Int)
+    /// The cover is no JPEG or PNG, or too large, and the stems are without it.
+    case coverLeftOut(path: String, reason: String)
     /// Samples of an output, counted in all channels, were beyond ±1, and the clip mode is `none`.
     case limited(output: String, samples: Int)
 
@@ -40,6 +42,9 @@ public enum AudioWarning: Equatable, Sendable, Codable, CustomStringConvertible 
             return
                 "\(path): has \(count) channels; the first \(used) are used. "
                 + "'layout' for 'downmix' mixes all of them."
+        case .coverLeftOut(let path, let reason):
+            return
+                "\(path): its cover (\(reason)) is left out: stems hold JPEG and PNG of up to 16 MB."
         case .limited(let output, let samples):
             return
                 "\(output): \(samples) samples beyond ±1 were limited. "
