@@ -51,6 +51,8 @@ public struct AudioTags: Sendable, Equatable {
 
     /// Why stems can't hold a cover of the file, such as "GIF".
     package var lostCover: String?
+    /// Whether the file is a stem or a mix of stems, which has the ``StemMark``.
+    package var isStem = false
     /// Bytes to leave free for tags that are found while the file is written.
     package var roomBytes = 0
     /// Enough for a tempo and a key.
@@ -119,12 +121,14 @@ public struct AudioTags: Sendable, Equatable {
 
     /// The tags as Vorbis comments: one for each value, and one for the total in "3/12".
     var comments: [String] {
-        texts.flatMap { field, values, text in
-            let name = field.vorbis[0]
-            guard name.hasSuffix("NUMBER"), let parts = text.wholeMatch(of: /([^\/;]+)\/([0-9]+)/)
-            else { return values.map { "\(name)=\($0)" } }
-            return ["\(name)=\(parts.1)", "\(name.dropLast(6))TOTAL=\(parts.2)"]
-        }
+        (isStem ? [StemMark.comment] : [])
+            + texts.flatMap { field, values, text in
+                let name = field.vorbis[0]
+                guard name.hasSuffix("NUMBER"),
+                    let parts = text.wholeMatch(of: /([^\/;]+)\/([0-9]+)/)
+                else { return values.map { "\(name)=\($0)" } }
+                return ["\(name)=\(parts.1)", "\(name.dropLast(6))TOTAL=\(parts.2)"]
+            }
     }
 
     /// The cover and its type, unless it is something else than a JPEG or PNG file, or too large.
@@ -139,7 +143,7 @@ public struct AudioTags: Sendable, Equatable {
             ? "image/jpeg" : bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) ? "image/png" : nil
     }
 
-    var isEmpty: Bool { texts.isEmpty && picture == nil && roomBytes == 0 }
+    var isEmpty: Bool { texts.isEmpty && picture == nil && roomBytes == 0 && !isStem }
 
     // MARK: - Tags of several sources
 
@@ -154,9 +158,10 @@ public struct AudioTags: Sendable, Equatable {
         return tags
     }
 
-    /// The tags of one of the track's parts, so that players don't show the same title for all.
+    /// The tags of one of the track's parts, so that players don't show the same title for all, and searches know it.
     package func titled(_ part: String) -> AudioTags {
         var tags = self
+        tags.isStem = true
         if let title, !title.isEmpty { tags.title = "\(title) (\(part))" }
         return tags
     }

@@ -107,7 +107,8 @@ enum ID3Tag {
         func frame(_ name: String, _ content: [UInt8]) -> [UInt8] {
             Array(name.utf8) + size(content.count) + [0, 0] + content
         }
-        var frames = tags.texts.flatMap { field, _, text in
+        var frames = tags.isStem ? frame("TSSE", StemMark.frame) : []
+        frames += tags.texts.flatMap { field, _, text in
             // 3: UTF-8. A comment has a language (XXX: unknown) and an empty description before it.
             frame(field.id3[0], [3] + ((field.id3[0] == "COMM" ? "XXX\0" : "") + text).utf8)
         }

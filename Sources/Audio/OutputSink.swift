@@ -58,7 +58,7 @@ package final class OutputSink {
         if failure == nil { countBytes += bytes.count }
     }
 
-    func append(_ bytes: [UInt8]) {
+    package func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }
 

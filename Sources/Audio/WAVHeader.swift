@@ -109,10 +109,10 @@ package struct WAVHeader {
 
     private var infoList: [UInt8]? {
         let texts = (tags?.texts ?? []).filter { !$0.field.info.isEmpty }
-        guard !texts.isEmpty else { return nil }
-        return texts.reduce(into: Array("INFO".utf8)) { list, text in
-            list.append(chunk: text.field.info[0], text.text.utf8 + [0])
-        }
+        let mark = tags?.isStem == true ? [("ISFT", StemMark.software)] : []
+        let chunks = mark + texts.map { ($0.field.info[0], $0.text.utf8 + [0]) }
+        if chunks.isEmpty { return nil }
+        return chunks.reduce(into: Array("INFO".utf8)) { $0.append(chunk: $1.0, $1.1) }
     }
 }
 

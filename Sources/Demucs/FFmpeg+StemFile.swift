@@ -58,6 +58,7 @@ extension FFmpeg {
         } catch let error as SystemError {
             throw AudioError.writeFailed(path: path, reason: "\(error)")
         }
+        if tracks.count > 1 || tags?.isStem == true { sink.append(StemMark.box) }
         return try sink.complete()
     }
 

@@ -45,7 +45,7 @@ final class SignalWriter: @unchecked Sendable {
             to: output.destination, channelCount: shape.channelCount,
             sampleRateHz: shape.sampleRateHz, sampleCount: shape.sampleCount,
             format: options.format, clip: options.clipMode, divisor: divisor,
-            tags: tags?.titled(output.name))
+            tags: (tags ?? AudioTags()).titled(output.name))
     }
 
     /// Takes the next samples.

@@ -58,8 +58,19 @@ package struct TrackDiscovery {
     /// Number of files that were found, also again.
     private var fileCount = 0
 
-    /// Folders with files of this program that a search has left out.
+    /// Folders with files of this program, and the number of its stems elsewhere, that a search has left out.
     package private(set) var skippedFolders: [String] = []
+    package private(set) var skippedStems = 0
+    /// What a search has left out, in words.
+    package var notes: [String] {
+        skippedFolders.map { "Skipping \($0): it has files of swift-demucs" }
+            + (skippedStems == 0
+                ? []
+                : [
+                    "Skipping \(skippedStems) stem\(skippedStems == 1 ? "" : "s") that swift-demucs has "
+                        + "written; name such a file to separate it"
+                ])
+    }
     private let outputFolders: [FileIdentity]
 
     /// - Parameter outputFolders: folders of the run's files, which a search leaves out.
@@ -129,13 +140,15 @@ package struct TrackDiscovery {
 
     private mutating func addFolder(_ folder: String) {
         let countBefore = fileCount + problems.count
+        let stemsBefore = skippedStems
         var open: [FileIdentity] = []
-        // An output folder that is named itself is searched, but for the files of its records.
+        // An output folder that is named itself is searched.
         let root = FilePath.status(folder)?.file
         walk(folder, relative: "", outputFolders.filter { $0 != root }, &open)
         if fileCount + problems.count == countBefore {
+            let others = skippedStems == stemsBefore ? "files of other types" : "stems"
             problems.append(
-                (folder, "\(folder): no audio files found; name files of other types themselves"))
+                (folder, "\(folder): no audio files found; name \(others) themselves"))
         }
     }
 
@@ -171,7 +184,11 @@ package struct TrackDiscovery {
                 } else {
                     folders.append(name)
                 }
-            } else if AudioFileType.isSound(name) {
+            } else if !AudioFileType.isSound(name) {
+                continue
+            } else if StemMark.isIn(path) {
+                skippedStems += 1
+            } else {
                 add(InputTrack(path: path, relativeFolder: relative))
             }
         }

@@ -135,6 +135,7 @@ struct DerivedFiles: Sendable {
     func tags(of job: Job, stem: Job.Stem?) throws -> AudioTags {
         guard let named = stem ?? job.stems.first else { throw DerivedFiles.gone }
         var tags = try sound(named, of: job).tags
+        tags.isStem = true
         let ending = " (\(named.name))"
         if stem == nil, let title = tags.title, title.hasSuffix(ending) {
             tags.title = String(title.dropLast(ending.count))

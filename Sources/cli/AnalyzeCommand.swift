@@ -36,6 +36,7 @@ enum AnalyzeCommand {
         let cancellation = Interruption.cancellation(onResize: display.redraw)
         return console.reporting {
             let found = TrackDiscovery(arguments.operands)
+            found.notes.forEach(console.status)
             for problem in found.problems { console.error(problem.text) }
             var failures = found.problems.count
             // A mistyped name must not start a download.

@@ -92,9 +92,7 @@ struct SeparateCommand {
                         settings.folder,
                         FilePath.stem(of: arguments.value(.name) ?? ModelStore.defaultModel)),
                 ])
-            for folder in found.skippedFolders {
-                reporter.status("Skipping \(folder): it has files of swift-demucs")
-            }
+            found.notes.forEach(reporter.status)
             if arguments.has(.stdout) { try checkStandardOutput(found) }
             // A mistyped name must not start a download.
             if manifest == nil, !found.tracks.contains(where: \.isThere) {
@@ -105,7 +103,10 @@ struct SeparateCommand {
                 with: ChosenModel(
                     arguments, settings.request, console: console, cancellation: cancellation),
                 settings: settings, reporter: reporter, cancellation: cancellation)
-            return try ExitCode(run.run(problems: found.problems, skipped: found.skippedFolders))
+            return try ExitCode(
+                run.run(
+                    problems: found.problems, skipped: found.skippedFolders,
+                    skippedStems: found.skippedStems))
         } catch {
             return report(error)
         }
