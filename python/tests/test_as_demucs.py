@@ -247,6 +247,30 @@ def test_a_wrong_type_is_named(name: str, value: Any, music: Any) -> None:
         apply_model(**given)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_any_type_are_taken_exactly_or_named(music: Any) -> None:
+    torch = pytest.importorskip("torch")
+    mix = torch.from_numpy(music[None, :, :4_410])
+    model = get_model("demo")
+    for same in (mix.bfloat16(), mix.half(), mix.double(), torch._neg_view(mix), mix[:, :1]):
+        same = same.expand(1, 2, 4_410)
+        plain = same.float().clone()
+        found = apply_model(model, same, shifts=0)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, apply_model(model, plain, shifts=0))
+        assert torch.equal(model(same), model(plain))
+    names = [name for name in dir(torch) if name.startswith("float8")]
+    others = [mix.to(getattr(torch, name)) for name in names]
+    others += [mix.to_sparse(), mix.to("meta"), mix.to_mkldnn(), mix.to(torch.complex64)]
+    others += [mix.to(torch.complex64).conj(), torch.quantize_per_tensor(mix, 0.1, 0, torch.qint8)]
+    others += [torch.nested.nested_tensor([mix[0], mix[0]]), mix.short(), mix > 0]
+    for other in others:
+        with pytest.raises(TypeError, match=r"^mix (is|has).*expected float32"):
+            apply_model(model, other)
+        with pytest.raises(TypeError, match=r"^source (is|has).*expected float32"):
+            model.engine.separate(other)
+
+
 def test_main_writes_to_the_streams_of_the_caller(song: Path, tmp_path: Path) -> None:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

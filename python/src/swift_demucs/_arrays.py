@@ -67,7 +67,7 @@ def numpy_of(value: Any, name: str) -> tuple[npt.NDArray[Any], Callable[[Array],
     The function makes torch tensors of NumPy arrays if the value was a tensor.
     """
     if is_torch(value):
-        return value.detach().cpu().numpy(), functools.partial(as_torch, device=value.device)
+        return _of_torch(value, name), functools.partial(as_torch, device=value.device)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected samples: {name}.filled(0)")
     if isinstance(value, np.ndarray):
@@ -85,6 +85,33 @@ def numpy_of(value: Any, name: str) -> tuple[npt.NDArray[Any], Callable[[Array],
         ) from error
 
 
+def _of_torch(value: Any, name: str) -> npt.NDArray[Any]:
+    try:
+        dense = value.detach().cpu()
+        # NumPy has no bfloat16; each is a float32.
+        if dense.dtype is sys.modules["torch"].bfloat16:
+            dense = dense.float()
+        array: npt.NDArray[Any] = dense.resolve_conj().resolve_neg().numpy()
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} is a tensor of {value.dtype}, {value.layout}, on {value.device}; expected "
+            "float32 samples in a dense tensor"
+        ) from error
+    return array
+
+
+def floats_of(value: Any, name: str) -> tuple[npt.NDArray[Any], Callable[[Array], Any]]:
+    """As :func:`numpy_of`, for samples: floats of any size."""
+    array, kind = numpy_of(value, name)
+    if array.dtype.kind != "f":
+        hint = "; for 16-bit integers: samples.astype('float32') / 32768"
+        raise TypeError(
+            f"{name} has samples of type {array.dtype}, expected float32 with full scale 1"
+            + (hint if array.dtype.kind in "iu" else "")
+        )
+    return array, kind
+
+
 def samples_of(
     value: Any, name: str, is_block: bool = False
 ) -> tuple[Array, int, Callable[[Array], Any]]:
@@ -94,12 +121,7 @@ def samples_of(
     ``[frames, channels]``, are not copied. The function is that of :func:`numpy_of`.
     Only a block of a stream may have fewer frames than channels, if these are more than two.
     """
-    array, kind = numpy_of(value, name)
-    if array.dtype.kind != "f":
-        raise TypeError(
-            f"{name} has samples of type {array.dtype}, expected float32 with full scale 1; "
-            "for 16-bit integers: samples.astype('float32') / 32768"
-        )
+    array, kind = floats_of(value, name)
     if array.ndim == 1:
         array = array[np.newaxis]
     problem = "expected [channels, frames]"

@@ -201,7 +201,7 @@ AnyModel = Union[HTDemucs, BagOfModels]
 
 def batch_of(mix: Any, channels: int) -> tuple[Any, Any]:
     """Tracks ``[batch, channels, frames]``, and a function for the results."""
-    tracks, kind = _arrays.numpy_of(mix, "mix")
+    tracks, kind = _arrays.floats_of(mix, "mix")
     if tracks.ndim != 3 or tracks.shape[1] != channels or 0 in tracks.shape:
         raise errors.ArgumentError(
             f"mix has the shape {list(tracks.shape)}, expected [batch, {channels}, frames]; "
