@@ -91,9 +91,9 @@ class Module:
 
     cpu = eval = float = half = double = requires_grad_ = train
 
-    def parameters(self) -> Iterator[Any]:
-        """No parameters: the weights are the engine's."""
-        return iter(())
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        """An empty array or tensor, of the model's type: the weights are the engine's."""
+        yield _arrays.as_caller_wants(np.empty(0, np.float32))
 
     if not TYPE_CHECKING:
 
