@@ -239,6 +239,51 @@ assert np.array_equal(model.separate(noise(3), seed=1).array, golden)
     )
 
 
+def test_a_child_needs_no_lock_that_another_thread_held_at_the_fork() -> None:
+    """As when threads use models while the program forks."""
+    run(
+        """
+from swift_demucs.apply import apply_model
+from swift_demucs.pretrained import get_model
+cancellation = swift_demucs.Cancellation()
+own = get_model("demo")
+mix = noise(1)[None]
+golden = apply_model(own, mix, shifts=0)
+held, leave = threading.Event(), threading.Event()
+def hold():
+    for lock in [*_call.Lock._all]: lock.held.acquire()
+    held.set()
+    leave.wait()
+def change():
+    while not leave.is_set():
+        for seconds in (2.0, 3.0):
+            own.segment = seconds
+            apply_model(own, mix, shifts=0)
+threads = [threading.Thread(target=change, daemon=True)]
+for index in range(5):
+    if index == 4:
+        leave.set()
+        threads[0].join()
+        leave.clear()
+        threads.append(threading.Thread(target=hold))
+    if index in (0, 4): threads[-1].start()
+    if index == 4: held.wait()
+    time.sleep(0.05)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        own.segment = 4.0
+        apply_model(own, mix, shifts=0)
+        model.separate(noise(1), shifts=0, cancellation=cancellation)
+        model.close()
+        cancellation.cancel()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, index
+leave.set()
+"""
+    )
+
+
 WORKER = """
 import multiprocessing, sys
 import numpy as np

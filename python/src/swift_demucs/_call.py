@@ -9,7 +9,8 @@ import os
 import queue
 import threading
 import time
-from typing import Any, Callable, Iterator, Optional, TypeVar
+import weakref
+from typing import Any, Callable, ClassVar, Iterator, Optional, TypeVar
 
 from . import _library, errors
 
@@ -23,11 +24,25 @@ class Enough(Exception):
     """Ends a call from a callback of this package, which has what it needs."""
 
 
+class Lock:
+    """A lock that a forked child has free, whichever thread held it at the fork.
+
+    What it guards must be whole between any two instructions.
+    """
+
+    _all: ClassVar[weakref.WeakSet[Lock]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        #: To be locked by ``with``; the thread that holds it may do so again.
+        self.held = threading.RLock()
+        Lock._all.add(self)
+
+
 class Token:
     """Cancellation token of one call of the C library."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         #: Pointer for the C library; ``None`` after :meth:`free`.
         self.handle: Optional[int] = _library.library().sd_cancellation_create()
         if not self.handle:
@@ -37,13 +52,13 @@ class Token:
 
     def cancel(self) -> None:
         """Makes the call return within a fraction of a segment; no effect after :meth:`free`."""
-        with self._lock:
+        with self._lock.held:
             self.is_cancelled = True
             _library.library().sd_cancellation_cancel(self.handle)
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""
-        with self._lock:
+        with self._lock.held:
             handle, self.handle = self.handle, None
         _library.library().sd_cancellation_free(handle)
 
@@ -52,7 +67,7 @@ class Cancellation:
     """Cancels calls from another thread. Several calls may share one cancellation."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._is_cancelled = False
         self._tokens: set[Token] = set()
 
@@ -61,7 +76,7 @@ class Cancellation:
 
         A separation stops within a fraction of a segment; complete files are kept.
         """
-        with self._lock:
+        with self._lock.held:
             self._is_cancelled = True
             tokens = list(self._tokens)
         for token in tokens:
@@ -73,14 +88,14 @@ class Cancellation:
         return self._is_cancelled
 
     def _attach(self, token: Token) -> None:
-        with self._lock:
+        with self._lock.held:
             self._tokens.add(token)
             is_cancelled = self._is_cancelled
         if is_cancelled:
             token.cancel()
 
     def _detach(self, token: Token) -> None:
-        with self._lock:
+        with self._lock.held:
             self._tokens.discard(token)
 
 
@@ -142,6 +157,8 @@ atexit.register(lambda: _running.stop())
 def _after_fork() -> None:
     global _running
     _running = _Running()
+    for lock in Lock._all:
+        lock.held = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -262,7 +279,7 @@ class Handle:
         # Objects that the C library refers to while the handle is open.
         self._alive = alive
         self._users = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._is_closed = False
         self.process = os.getpid()
 
@@ -272,14 +289,14 @@ class Handle:
 
         Raises :class:`StateError` if it was closed; `name` is the object's name in the message.
         """
-        with self._lock:
+        with self._lock.held:
             if self._is_closed:
                 raise errors.StateError(f"the {name} is closed; open another one")
             self._users += 1
         try:
             yield self._value
         finally:
-            with self._lock:
+            with self._lock.held:
                 self._users -= 1
                 self._free_if_unused()
 
@@ -290,7 +307,7 @@ class Handle:
 
     def close(self) -> None:
         """Frees the handle as soon as the calls that use it have ended."""
-        with self._lock:
+        with self._lock.held:
             self._is_closed = True
             self._free_if_unused()
 

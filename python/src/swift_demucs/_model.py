@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from ctypes import byref, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass, fields
@@ -95,7 +94,7 @@ class Model:
         if segment is not None:
             self._options["segment"] = _arrays.real(segment, "segment")
         self._repository = None if repository is None else errors.path_text(repository)
-        self._lock = threading.Lock()
+        self._lock = _call.Lock()
         try:
             self._handle = self._open()
         except errors.ModelMissingError:
@@ -140,7 +139,7 @@ class Model:
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[Any]:
-        with self._lock:
+        with self._lock.held:
             if self._handle.process != os.getpid() and not self._handle.is_closed:
                 self._handle = self._open()
             handle = self._handle

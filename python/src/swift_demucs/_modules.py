@@ -6,20 +6,19 @@ import copy
 import functools
 import math
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
-from . import _arrays, _model, _recordings, _zoo, errors
+from . import _arrays, _call, _model, _recordings, _zoo, errors
 from ._arrays import Samples
 
 # Files of the published bags, as demucs has them.
 BAGS = Path(__file__).resolve().parent / "remote"
 Self = TypeVar("Self", bound="Module")
 # Of the models that are opened again with another segment.
-_LOCK = threading.RLock()
+_LOCK = _call.Lock()
 
 
 class LoadModelError(errors.ModelError, RuntimeError):
@@ -53,9 +52,8 @@ class Module:
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
         self.segment: float = whole.segment_seconds
-        self._opened: Optional[_model.Model] = whole
-        #: None for the members' own.
-        self._opened_segment: Optional[float] = None
+        #: The model of a segment, None for the members' own.
+        self._opened: tuple[Optional[_model.Model], Optional[float]] = whole, None
 
     @property
     def engine(self) -> _model.Model:
@@ -63,13 +61,14 @@ class Module:
         return self._with_segment(_arrays.real(self.segment, "segment"))
 
     def _with_segment(self, segment: Optional[float]) -> _model.Model:
-        with _LOCK:
-            if self._opened is None:
-                self._opened = self._load(segment)
-            elif self._opened_segment != segment:
-                self._opened = _model.Model(**{**self._opened.__getstate__(), "segment": segment})
-            self._opened_segment = segment
-            return self._opened
+        with _LOCK.held:
+            opened, its_segment = self._opened
+            if opened is None:
+                opened = self._load(segment)
+            elif its_segment != segment:
+                opened = _model.Model(**{**opened.__getstate__(), "segment": segment})
+            self._opened = opened, segment
+            return opened
 
     def _pass(self, track: Any) -> Any:
         return self.engine.separate(
@@ -115,9 +114,8 @@ class HTDemucs(Module):
         super().__init__(whole)
         self._member: dict[str, Any] = member or whole._members[0]
         self.sources = list(self._member["stems"])
-        self.segment = self._opened_segment = self._member["segment_seconds"]
-        if load:
-            self._opened, self._load = None, load
+        self.segment = self._member["segment_seconds"]
+        self._opened, self._load = (None if load else whole, self.segment), load
 
     def forward(self, mix: Samples) -> Samples:
         """One pass: ``[batch, channels, frames]``, without normalisation.
