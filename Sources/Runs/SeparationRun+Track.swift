@@ -22,6 +22,9 @@ extension SeparationRun {
         ledger.makeFolder().map(reporter.warning)
         if let folder { names = NameComparison(probing: folder.path) }
         if plan.settings.request.shifts > 0 { reporter.status("Seed \(plan.seed)") }
+        if plan.settings.request.precisionChoice == .auto {
+            reporter.status("Precision \(loaded.precision.rawValue)")
+        }
         reporter.loaded(
             modelCount: plan.model.files.allCheckpoints.count, folder: folder?.path)
         separator = loaded
