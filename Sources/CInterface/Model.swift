@@ -43,9 +43,17 @@ final class LoadedModel: Sendable {
     init(
         _ store: ModelStore, named givenName: String, _ settings: ModelSettings, log: Log
     ) throws {
-        var files = try store.find(givenName)
-        files.segmentSeconds = settings.request.segment ?? files.segmentSeconds
-        chosen = try ChosenModel(files)
+        let found = try store.find(givenName)
+        var files = found
+        files.segmentSeconds = settings.request.segment ?? found.segmentSeconds
+        do { chosen = try ChosenModel(files) } catch let error as ConfigurationError {
+            guard let seconds = settings.request.segment, case .invalid(_, _, let allowed) = error
+            else { throw error }
+            // A model that can't be opened with its own segment either has its own error.
+            _ = try ChosenModel(found)
+            throw SeparationError.invalidOption(
+                name: "segment", value: "\(seconds)", allowed: allowed)
+        }
         threads = settings.threads
         separator = try chosen.load(
             stems: settings.request.stems, threads: threads,

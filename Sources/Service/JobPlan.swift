@@ -48,7 +48,8 @@ struct JobPlan {
         let trackSamples = Resampler.outputCount(
             inputCount: recordedSamples, from: facts.sampleRateHz, to: bag.sampleRateHz)
         guard trackSamples > 0 else {
-            throw SeparationError.emptyAudio(channels: facts.channels, samples: 0)
+            throw SeparationError.tooShort(
+                samples: recordedSamples, rateHz: facts.sampleRateHz, modelRateHz: bag.sampleRateHz)
         }
         let seconds = Double(trackSamples) / Double(bag.sampleRateHz)
         if !options.split, seconds > bag.trainingSeconds {

@@ -104,6 +104,14 @@ extension SeparationError: DescribedError {
         }
     }
 
+    /// The error of a recording of less than a sample at the model's rate.
+    package static func tooShort(samples: Int, rateHz: Int, modelRateHz: Int) -> SeparationError {
+        .invalidAudio(
+            problem:
+                "is shorter than one sample at the model's \(modelRateHz) Hz: it has \(samples) "
+                + "at \(rateHz) Hz")
+    }
+
     /// - Throws: ``invalidOption(name:value:allowed:)`` for an unknown stem, or none.
     package static func requireStems(
         _ wanted: [String], of known: [String]

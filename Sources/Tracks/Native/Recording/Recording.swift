@@ -25,7 +25,7 @@ package struct Recording {
     ///   - downmix: channels that are used of a recording with more channels than the model.
     ///   - maximumSeconds: longest recording, or excerpt of it, to accept; `nil` for any length.
     ///   - open: returns a reader at the beginning of the recording, for each pass.
-    /// - Throws: `SeparationError.emptyAudio` if nothing is left at the model's rate,
+    /// - Throws: `SeparationError.invalidAudio` if nothing is left at the model's rate,
     ///   `SeparationError.tooLoud`, and for the excerpt, its length and too few
     ///   channels; `CancellationError`; the errors of the reader.
     package init(
@@ -51,8 +51,11 @@ package struct Recording {
             track = try Track(
                 stream(first, rateHz: sampleRateHz), cancellation: cancellation,
                 reopening: { try stream(reader(), rateHz: sampleRateHz) })
-        } catch SeparationError.emptyAudio where first.recordedSamples == 0 {
-            throw first.emptyError
+        } catch SeparationError.emptyAudio {
+            guard first.recordedSamples > 0 else { throw first.emptyError }
+            throw SeparationError.tooShort(
+                samples: first.recordedSamples, rateHz: first.sampleRateHz,
+                modelRateHz: sampleRateHz)
         }
         self.sampleRateHz = first.sampleRateHz
         self.channelCount = first.channelCount
