@@ -98,8 +98,10 @@ extension OutputFormat.Container {
                     "of \(MP3Settings.supportedRatesHz.map(String.init).joined(separator: ", ")) Hz",
                     { MP3Settings.supportedRatesHz.contains($0) }
                 ),
-                // No lower than the lowest rate of MPEG-1.
-                bytesPerSecond: max(32, settings.bitRateKilobitsPerSecond) * 125,
+                // No lower than the lowest rate of MPEG-1. The settings may be invalid.
+                bytesPerSecond: min(
+                    max(32, settings.bitRateKilobitsPerSecond),
+                    MP3Settings.supportedBitRates.upperBound) * 125,
                 settingsProblem: settings.problem)
         case .rawFloat32:
             Row(

@@ -183,6 +183,7 @@ struct ContainerTests {
         (OutputFormat.mp3(), 3, 44_100, "up to 2 channels, not 3"),
         (.mp3(), 2, 96_000, "48000 Hz, not 96000 Hz"),
         (.mp3(.init(bitRateKilobitsPerSecond: 500)), 2, 44_100, "8 to 320 kbit/s, not 500"),
+        (.mp3(.init(bitRateKilobitsPerSecond: .max)), 2, 44_100, "kbit/s, not 9223372036854775807"),
         (.mp3(.init(preset: 1)), 2, 44_100, "2 to 7, not to 1"),
         (.flac, 9, 44_100, "8 channels, not 9"),
         (.flac, 2, 768_000, "655350 Hz, not 768000 Hz"),
