@@ -107,4 +107,43 @@ struct EventTests {
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
     }
+
+    /// docs/formats.md names the keys of each event, of each status, of an output and of a result.
+    @Test func theDocumentNamesAllKeys() throws {
+        let text = try String(
+            contentsOf: Fixture.url("../../docs/formats.md"), encoding: .utf8)
+        func names(_ text: Substring) -> Set<String> {
+            Set(text.matches(of: /`([a-z_0-9]+)`/).map { String($0.1) })
+        }
+        let sections = text.split(separator: "\n## ")
+        let events = try #require(sections.first { $0.hasPrefix("Events") })
+        func row(_ name: String) throws -> Set<String> {
+            names(
+                try #require(events.split(separator: "\n").first { $0.hasPrefix("| `\(name)` |") }))
+        }
+        for event in RunEvent.allCases where event != .result {
+            #expect(
+                try row(event.rawValue).isSuperset(of: event.keys + event.sometimes), "\(event)")
+        }
+        for status in RunEvent.Status.allCases {
+            #expect(
+                try row(status.rawValue) == Set(status.keys + status.sometimes + [status.rawValue]))
+        }
+        let outputs = try #require(events.range(of: "Each of `outputs`"))
+        #expect(names(events[outputs.lowerBound...]).isSuperset(of: RunEvent.outputKeys))
+        let results = try #require(sections.first { $0.hasPrefix("Results") })
+        #expect(names(results).isSuperset(of: RunEvent.result.keys))
+    }
+
+    /// The Python package takes for given what each event `track` has, and nothing else.
+    @Test func thePythonPackageReadsTheKeysThatAreThere() throws {
+        let path = Fixture.url("../../python/src/swift_demucs/_runs.py")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let given = Set(text.matches(of: /event\["([a-z_]+)"\]/).map { String($0.1) })
+        #expect(given == ["event", "track", "status", "outputs"])
+        #expect(given.isSubset(of: RunEvent.track.keys + ["event"]))
+        let known = RunEvent.Status.allCases.flatMap { $0.keys + $0.sometimes }
+        let optional = text.matches(of: /event\.get\("([a-z_]+)"/).map { String($0.1) }
+        #expect(!optional.isEmpty && Set(optional).isSubset(of: known))
+    }
 }

@@ -267,7 +267,7 @@ struct ManifestTests {
             cat code
             """
         let run = try folder.shell(script)
-        #expect(run.outputLines.last == "130", "\(run.errors)")
+        #expect(run.outputLines.last == "141", "\(run.errors)")
     }
 
     @Test func aTrackOrExcerptThatIsTooLongIsRefused() throws {

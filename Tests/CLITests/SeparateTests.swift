@@ -26,7 +26,9 @@ struct SeparateTests {
         #expect(last.first?.hasPrefix("100 %, 0:00 of 0:00") == true)
         #expect(last.last?.hasPrefix("Done: 0:00 in ") == true)
         // 700 samples of two channels at 16 bits, behind a header of 44 bytes.
-        #expect(try folder.data("out/cross_first/my.song/drums.wav").count == 44 + 2800)
+        #expect(
+            try folder.data("out/cross_first/my.song/drums.wav").count == WAVFile.stemHeaderBytes
+                + 2800)
         #expect(folder.paths.allSatisfy { !$0.hasSuffix(".part") })
     }
 
@@ -88,7 +90,9 @@ struct SeparateTests {
                 "--json"
             ).events("track").first?["outputs"] as? [[String: Any]]
         #expect(
-            try #require(outputs).map { $0["bytes"] as? Int } == [44 + 3001 * 4, 44 + 3001 * 4])
+            try #require(outputs).map { $0["bytes"] as? Int }
+                == Array(
+                    repeating: WAVFile.stemHeaderBytes + 3001 * 4, count: 2))
         let gains = Set(try #require(outputs).compactMap { $0["gain"] as? Double })
         #expect(gains.count == 1 && gains.allSatisfy { $0 < 1 })
     }
@@ -99,7 +103,9 @@ struct SeparateTests {
         let run = try folder.run("cut.wav", "-qn", "cross_first", "-o", "out")
         try #require(run.errorLines.count == 1)
         #expect(run.errorLines[0].hasPrefix("warning: cut.wav: "))
-        #expect(try folder.data("out/cross_first/cut/rest.wav").count == 44 + 350 * 4)
+        #expect(
+            try folder.data("out/cross_first/cut/rest.wav").count == WAVFile.stemHeaderBytes + 350
+                * 4)
     }
 
     @Test func withoutANameTheDemoIsUsedWithAWarning() throws {

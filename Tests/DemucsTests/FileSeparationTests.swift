@@ -102,7 +102,9 @@ struct FileSeparationTests {
         let whole = try separator.separate(input, options: options)
         for (stem, output) in zip(whole.stems, report.outputs) {
             let expected = folder.path("expected.wav")
-            try AudioFile.write(stem.audio, to: expected, format: .wav(format), clip: clip)
+            try AudioFile.write(
+                stem.audio, to: expected, format: .wav(format), clip: clip,
+                tags: AudioTags().titled(""))
             let path = try #require(output.path)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
             #expect(bytes == (try Data(contentsOf: URL(fileURLWithPath: expected))))
@@ -132,7 +134,8 @@ struct FileSeparationTests {
         #expect(report.outputs.contains { $0.gain < 1 } == clips)
         for stem in try separator.separate(input, options: options).stems {
             let expected = folder.path("expected")
-            try AudioFile.write(stem.audio, to: expected, format: format)
+            try AudioFile.write(
+                stem.audio, to: expected, format: format, tags: AudioTags().titled(""))
             #expect(
                 try report.outputs.first { $0.name == stem.name }?.sha256
                     == SHA256.hexadecimal(ofFile: expected))

@@ -54,9 +54,11 @@ struct StemFileTests {
         let ffmpeg = try #require(FFmpeg.onPath)
         let names = ["Mix", "Drums", "Bass \"1\"\\\n", "Gitarre ü", "Vocals"]
         let written = try write(ffmpeg, names: names)
-        let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
         #expect(written.count == bytes.count)
-        // The boxes around it end where it does: at the end of the file.
+        #expect(StemMark.isIn(path) && bytes.suffix(StemMark.box.count) == Data(StemMark.box))
+        bytes.removeLast(StemMark.box.count)
+        // The boxes around it end where it does: at the end of the file, but for the mark.
         for name in ["moov", "udta", "stem{"] {
             let place = try #require(bytes.range(of: Data(name.utf8), options: .backwards))
             let size = bytes[place.lowerBound - 4..<place.lowerBound].reduce(0) {

@@ -3,6 +3,9 @@
 import Foundation
 
 package enum WAVFile {
+    /// Bytes before the samples of a stem in integers without tags: the reference's, and a list with the program's name.
+    package static let stemHeaderBytes = 44 + 34
+
     package static func bytes(
         int16 samples: [Int16], channels: Int, rateHz: Int
     ) -> Data {
