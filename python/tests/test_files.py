@@ -111,9 +111,15 @@ def test_every_option_of_a_run_is_passed_on(tmp_path: Path, track: Path) -> None
         dict(mix={"band": "drums+bass"}, residual=True, flac=True, int24=True, no_tags=True),
         dict(stems="vocals", mp3=True, mp3_bitrate=128, mp3_preset=7, safe_names=True),
         dict(stems="vocals", float32=True, clip_mode="off", gain="common", then={"vocals": "demo"}),
-        dict(stems="vocals", filename="{stem}.{ext}", spool=tmp_path, timeout=600, max_duration="1:0"),
-        dict(stems="vocals", analyze=True, skip_existing=True, force=True, failed=tmp_path / "list"),
-        dict(stems="vocals", dry_run=True, progress=False, cancellation=swift_demucs.Cancellation()),
+        dict(
+            stems="vocals", filename="{stem}.{ext}", spool=tmp_path, timeout=600, max_duration="1:0"
+        ),
+        dict(
+            stems="vocals", analyze=True, skip_existing=True, force=True, failed=tmp_path / "list"
+        ),
+        dict(
+            stems="vocals", dry_run=True, progress=False, cancellation=swift_demucs.Cancellation()
+        ),
     ]
     if shutil.which("ffmpeg"):
         options.append(dict(stems="none", stem_file="mp4", stem_codec="aac"))

@@ -19,14 +19,14 @@ class FileResult:
     """Result of separating one sound file."""
 
     path: Path
-    #: Files written, by the name of the stem or mix; empty after an error. With ``dry_run``, those that
-    #: would be written.
+    #: Files written, by the name of the stem or mix; empty after an error. With ``dry_run``, those
+    #: that would be written.
     outputs: dict[str, Path]
     #: Error of the separation; ``None`` on success.
     error: Optional[errors.Error]
     #: Seed of the random shifts; repeats the run.
     seed: int = 0
-    #: Duration of the separated part, in seconds; 0 where it is not known, as of a file that was not read.
+    #: Duration of the separated part, in seconds; 0 of a file that was not read.
     seconds: float = 0.0
     #: Sample rate of the input in Hz, and its number of channels; 0 for a file that was not read.
     sample_rate: int = 0
