@@ -37,7 +37,8 @@ package struct SignalSource {
     private let isMixture: Bool
     private var resampling: ResamplingStream
     /// The track at the rate of the files, and its samples beyond those that were given.
-    private var rest: (track: TrackStream, samples: PlanarAudio)?
+    private var track: TrackStream?
+    private var held: PlanarAudio
 
     /// - Parameter stems: names of the stems in a block, in their order.
     package init(_ signal: StemSignal, stems: [String], shape: SignalShape) {
@@ -45,6 +46,7 @@ package struct SignalSource {
         self.stems = stems.indices.filter { signal.stems.contains(stems[$0]) }
         isMixtureMinus = if case .mixtureMinus = signal { true } else { false }
         isMixture = signal == .mixture
+        held = PlanarAudio(channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
             channelCount: shape.channelCount)
@@ -71,20 +73,14 @@ package struct SignalSource {
     /// The signal at the rate of the files. What has the track in it takes the samples of the track itself, which may
     /// reach above the model's band: stems and rest add up to it.
     private mutating func completed(_ audio: PlanarAudio) throws(AnyError) -> PlanarAudio {
-        guard let track = shape.track, isMixture || isMixtureMinus else { return audio }
-        var (stream, samples) =
-            try rest ?? (
-                track(),
-                PlanarAudio(channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
-            )
-        let count = audio.sampleCount
-        while samples.sampleCount < count {
-            guard let block = try stream.next() else { throw SeparationError.inputChanged.erased }
-            samples.append(block)
+        guard let open = shape.track, isMixture || isMixtureMinus else { return audio }
+        if track == nil { track = try open() }
+        while held.sampleCount < audio.sampleCount {
+            guard let block = try track?.next() else { throw SeparationError.inputChanged.erased }
+            held.append(block)
         }
-        var result = samples[0..<count]
-        samples.removeFirst(count)
-        rest = (stream, samples)
+        var result = held[0..<audio.sampleCount]
+        held.removeFirst(audio.sampleCount)
         if isMixture { return result }
         for (row, sum) in audio.channels.enumerated() {
             for index in sum.indices { result.channels[row][index] -= sum[index] }
@@ -134,10 +130,11 @@ package struct SignalRows {
     ) throws(AnyError) -> PlanarAudio {
         var rows: [[Float]] = []
         for index in sources.indices {
-            rows +=
-                try block.map { block throws(AnyError) in
-                    try sources[index].append(block, limit: sampleCount).channels
-                } ?? sources[index].finish(sampleCount: sampleCount).channels
+            if let block {
+                rows += try sources[index].append(block, limit: sampleCount).channels
+            } else {
+                rows += try sources[index].finish(sampleCount: sampleCount).channels
+            }
         }
         return PlanarAudio(channels: rows, sampleRateHz: sampleRateHz)
     }
