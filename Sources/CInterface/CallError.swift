@@ -95,9 +95,9 @@ extension sd_status {
             switch cause {
             case .argument, .unsuitable, .tooLong, .modelName: SD_ERROR_ARGUMENT
             case .modelMissing: SD_ERROR_MODEL_MISSING
-            case .model: SD_ERROR_MODEL
+            case .model, .modelResult: SD_ERROR_MODEL
             case .input, .inputAccess, .notAudio: SD_ERROR_INPUT
-            case .noRoom, .tooManyFiles, .output, .encoding, .modelResult, .system: SD_ERROR_OUTPUT
+            case .noRoom, .tooManyFiles, .output, .encoding, .system: SD_ERROR_OUTPUT
             case .engine: SD_ERROR_ENGINE
             case .cancelled: SD_CANCELLED
             case .internal: SD_ERROR_INTERNAL

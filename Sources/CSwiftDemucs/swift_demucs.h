@@ -90,7 +90,8 @@ typedef enum sd_status {
     /* No model of that name or path is on this machine; sd_fetch downloads published ones. Or the
      * download failed. */
     SD_ERROR_MODEL_MISSING = 3,
-    /* The model's files can't be read, or hold a model that this engine doesn't run. */
+    /* The model's files can't be read, or hold a model that this engine doesn't run. Or a stem that it
+     * gives has a sample that is not finite. */
     SD_ERROR_MODEL = 4,
     /* The input file is missing, can't be decoded, holds no samples, or changed meanwhile. Or the
      * samples of a track are so large that their mean or standard deviation is not finite. */
@@ -104,7 +105,8 @@ typedef enum sd_status {
     SD_ERROR_STATE = 8,
     /* The handle was opened before fork() by the parent process. */
     SD_ERROR_FORKED = 9,
-    /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. */
+    /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. Or ffmpeg was
+     * killed or can't run. */
     SD_ERROR_ENGINE = 10,
     /* A defect of this library; please report the message. */
     SD_ERROR_INTERNAL = 11,
@@ -365,7 +367,8 @@ sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
  *     not found.
  * progress, cancellation: as of sd_separate.
  *
- * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */
+ * Errors: ARGUMENT, INPUT (the samples are too large), MODEL (a stem is not finite), CANCELLED,
+ * FORKED. */
 sd_status sd_analyze(sd_model *model, const sd_audio *mix, const char *settings,
                      sd_event_callback event, sd_progress_callback progress, void *context,
                      sd_cancellation *cancellation, char *message, size_t message_bytes);
@@ -385,7 +388,7 @@ typedef int32_t (*sd_audio_callback)(void *context, const sd_audio *audio);
  * log: takes warnings about the file; NULL for none.
  * cancellation: as of sd_separate; it also ends the wait for the writer of a pipe.
  *
- * Errors: ARGUMENT, INPUT, OUTPUT (no temporary file), CANCELLED. */
+ * Errors: ARGUMENT, INPUT, OUTPUT (no temporary file), ENGINE (ffmpeg), CANCELLED. */
 sd_status sd_read(const char *input, int32_t channels, int32_t sample_rate,
                   sd_audio_callback callback, void *context, sd_log_callback log, void *log_context,
                   sd_cancellation *cancellation, char *message, size_t message_bytes);
@@ -473,7 +476,8 @@ sd_status sd_stream_finish(sd_stream *stream, char *message, size_t message_byte
  *
  * Returns SD_OK, or SD_DONE with no frames after the last one. After an error, only
  * sd_stream_close is left.
- * Errors: ARGUMENT, OUTPUT, CANCELLED, STATE (after an error), FORKED. */
+ * Errors: ARGUMENT, OUTPUT, MODEL (a stem is not finite; a live stream gives silence), CANCELLED,
+ * STATE (after an error), FORKED. */
 sd_status sd_stream_pull(sd_stream *stream, float *outputs, size_t capacity, sd_layout layout,
                          size_t *frames, char *message, size_t message_bytes);
 

@@ -10,7 +10,7 @@ struct StatusTests {
         .input: SD_ERROR_INPUT, .inputAccess: SD_ERROR_INPUT, .notAudio: SD_ERROR_INPUT,
         .noRoom: SD_ERROR_OUTPUT, .tooManyFiles: SD_ERROR_OUTPUT, .output: SD_ERROR_OUTPUT,
         .encoding: SD_ERROR_OUTPUT,
-        .modelResult: SD_ERROR_OUTPUT, .modelName: SD_ERROR_ARGUMENT,
+        .modelResult: SD_ERROR_MODEL, .modelName: SD_ERROR_ARGUMENT,
         .modelMissing: SD_ERROR_MODEL_MISSING, .model: SD_ERROR_MODEL,
         .engine: SD_ERROR_ENGINE, .system: SD_ERROR_OUTPUT,
         .cancelled: SD_CANCELLED, .internal: SD_ERROR_INTERNAL,

@@ -30,7 +30,7 @@ class ArgumentError(Error, ValueError):
 
 
 class ModelError(Error):
-    """A model can't be read, or is not one that this engine runs."""
+    """A model can't be read, is not one that this engine runs, or gives stems that aren't finite."""
 
 
 class ModelMissingError(ModelError):
@@ -54,7 +54,7 @@ class StateError(Error, RuntimeError):
 
 
 class EngineError(Error, RuntimeError):
-    """The environment asks for kernels or libraries that this machine doesn't have."""
+    """The environment lacks kernels or libraries that are asked for, or ffmpeg can't run."""
 
 
 class InternalError(Error, RuntimeError):
