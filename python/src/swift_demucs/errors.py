@@ -30,7 +30,7 @@ class ArgumentError(Error, ValueError):
 
 
 class ModelError(Error):
-    """A model can't be read, is not one that this engine runs, or gives stems that aren't finite."""
+    """A model can't be read, is none that this engine runs, or gives stems that aren't finite."""
 
 
 class ModelMissingError(ModelError):
