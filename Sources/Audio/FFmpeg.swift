@@ -25,7 +25,7 @@ package struct FFmpeg: Sendable {
         // Tags at the end are taken for packets by some demuxers.
         let input = Input(
             file: found.file, bytes: order?.bytes ?? 0..<max(1, bytes.startOfTags))
-        let properties = try properties(of: input, spool)
+        let (properties, soundSeconds) = try properties(of: input, spool) ?? (nil, nil)
         let limits = spool.limits
         if let refuse = limits.refuse, let properties {
             try refuse(properties)
@@ -84,7 +84,7 @@ package struct FFmpeg: Sendable {
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")
         } else if warning == nil, order == nil, !isLimited, try AudioReader(sound).stated.isWhole,
-            let announced = properties?.announcedSeconds,
+            let announced = soundSeconds,
             announced - seconds - filled > max(announced * Self.shareOfDelays, Self.delaySeconds)
         {
             warning = .truncated(
@@ -104,7 +104,9 @@ package struct FFmpeg: Sendable {
 
     /// The properties of a file's first sound stream, by decoding a little of it; nil if that
     /// fails.
-    private func properties(of input: Input, _ spool: Spool) throws -> SoundProperties? {
+    private func properties(
+        of input: Input, _ spool: Spool
+    ) throws -> (properties: SoundProperties?, soundSeconds: Double?)? {
         let options = ["-nostdin", "-hide_banner", "-nostats"]
         let (sound, result): (Sound, Result)
         do {
@@ -114,9 +116,10 @@ package struct FFmpeg: Sendable {
             return nil
         }
         let reader = try AudioReader(sound)
-        return SoundProperties(
+        let properties = SoundProperties(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
             announcedSeconds: result.announcedSeconds)
+        return (properties, result.soundSeconds)
     }
 
     /// Converts the first sound stream of a file.
@@ -148,7 +151,7 @@ package struct FFmpeg: Sendable {
             if result.complaint?.hasSuffix(diskFull) == true {
                 throw AudioError.writeFailed(path: copy, reason: diskFull)
             }
-            if result.end != .success {
+            if case .exited(let status) = result.end, status != 0 {
                 throw failed(result.complaint ?? result.end.description)
             }
             let countBytes = Int(lseek(output, 0, SEEK_END))
@@ -158,7 +161,11 @@ package struct FFmpeg: Sendable {
             close(output)
             throw error is OutputSilence.TooLong ? failed("\(error)") : error
         }
-        return (Sound(FileWindow(try InputFile(descriptor: output, path: path))), result)
+        let sound = Sound(FileWindow(try InputFile(descriptor: output, path: path)))
+        if result.end == .lost, try !AudioReader(sound).stated.isWhole {
+            throw AudioError.programFailed(path: path, reason: "ffmpeg \(result.end)")
+        }
+        return (sound, result)
     }
 
     /// The first options of every command that reports errors only.
@@ -194,12 +201,21 @@ package struct FFmpeg: Sendable {
             return String(line)
         }
 
-        /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000". That of a film is its pictures'.
-        var announcedSeconds: Double? {
-            let isFilm = text.split(whereSeparator: \.isNewline).contains {
-                $0.contains(": Video:") && !$0.contains("(attached pic)")
+        /// The length in the list of streams that the input has, less its start, if it is that of the sound: there is no
+        /// other stream, such as a film's pictures, and no estimate.
+        var soundSeconds: Double? {
+            let list = text.firstRange(of: "Output #0").map { text[..<$0.lowerBound] } ?? text[...]
+            let streams = list.split(whereSeparator: \.isNewline).count {
+                $0.contains(/^ +Stream #/) && !$0.contains("(attached pic)")
             }
-            if isFilm || text.contains("Estimating duration from bitrate") { return nil }
+            let start = list.firstMatch(of: /Duration: [^,]+, start: ([\d.]+)/)
+                .flatMap { Double($0.1) }
+            return streams == 1 && !text.contains("Estimating duration from bitrate")
+                ? announcedSeconds.map { $0 - (start ?? 0) } : nil
+        }
+
+        /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
+        var announcedSeconds: Double? {
             let time = /^ *Duration: (\d+):(\d+):([\d.]+),/.anchorsMatchLineEndings()
             return text.firstMatch(of: time).map {
                 [$0.1, $0.2, $0.3].reduce(0) { $0 * 60 + (Double($1) ?? 0) }
@@ -230,7 +246,8 @@ package struct FFmpeg: Sendable {
         } catch let error as SystemError {
             throw AudioError.programFailed(path: path, reason: "ffmpeg can't be started: \(error)")
         }
-        if ended.end.isOfMachine {
+        // Of one whose end is lost, the output tells whether it is whole.
+        if ended.end.isOfMachine, ended.end != .lost {
             throw AudioError.programFailed(path: path, reason: "ffmpeg \(ended.end)")
         }
         if ended.end != .success, let folder = FilePath.missingOfSystem {

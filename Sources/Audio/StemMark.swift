@@ -1,8 +1,9 @@
 // The mark by which a search of folders knows the stems of this program: its name, where encoders put theirs. It goes with
-// the file, whatever its folder and its name become, and it is all that `--no-tags` leaves.
+// the file, whatever its folder and its name become, and `--no-tags` keeps it.
 
 import System
 
+/// Writes and finds the mark of a stem.
 package enum StemMark {
     static let name = Array("swift-demucs".utf8)
     /// The content of the chunk `ISFT` in `LIST INFO` of WAV, after which readers expect a zero.
@@ -14,16 +15,15 @@ package enum StemMark {
     /// A box `free`, the last of MP4.
     package static let box = [0, 0, 0, UInt8(8 + name.count)] + "free".utf8 + name
 
-    /// What comes before the name in the first bytes of a WAV, an MP3 and a FLAC file, and in the last of MP4.
+    /// What comes before the name in the first bytes of WAV and FLAC, and in the last of MP4.
     private static let contexts: [(start: String, before: [UInt8], isAtEnd: Bool)] = [
         ("RIFF", Array("ISFT".utf8) + .little(UInt32(software.count)), false),
         ("RF64", Array("ISFT".utf8) + .little(UInt32(software.count)), false),
-        ("ID3", [UInt8(frame.count), 0, 0, 3], false),
         ("fLaC", .little(UInt32(comment.utf8.count)) + "ENCODER=".utf8, false),
         ("\0\0\0", Array("free".utf8), true),
     ]
-    /// Enough for what containers have before it.
-    private static let headBytes = 512
+    /// Taggers may put the frames of their own choice before it.
+    private static let headBytes = 1 << 14
 
     /// Whether a file is a stem or a stem file that this program has written.
     package static func isIn(_ path: String) -> Bool {
@@ -39,6 +39,7 @@ package enum StemMark {
             }
         }
         let head = bytes(at: 0)
+        if head.starts(with: "ID3".utf8) { return isFrame(in: head) }
         guard let context = contexts.first(where: { head.starts(with: $0.start.utf8) }) else {
             return false
         }
@@ -46,5 +47,14 @@ package enum StemMark {
         if !context.isAtEnd { return head.firstRange(of: mark) != nil }
         let end = Int(lseek(descriptor, 0, SEEK_END))
         return bytes(at: max(0, end - mark.count)) == mark
+    }
+
+    /// Whether a tag of ID3 has the frame, in any of its encodings: a tagger writes it anew.
+    private static func isFrame(in tag: [UInt8]) -> Bool {
+        guard let frame = tag.firstRange(of: Array("TSSE".utf8)) else { return false }
+        // Size and flags have six bytes; the encoding, a mark of the order and zeros are no letters.
+        let letters = tag[frame.upperBound...].dropFirst(6).prefix(40)
+            .filter { (0x20..<0x7F).contains($0) }
+        return letters.starts(with: name)
     }
 }

@@ -338,7 +338,7 @@ extension FFmpeg {
             }
             let file = try? InputFile(descriptor: output, path: input.path)
             if case .failure(let error) = result, !(error is OutputSilence.TooLong) { throw error }
-            if (try? result.get())?.end == .success, let file {
+            if [.success, .lost].contains((try? result.get())?.end), let file {
                 let bytes = FileWindow(file)
                 return TagReader(bytes, Sound(bytes)).tags
             }

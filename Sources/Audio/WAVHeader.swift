@@ -9,7 +9,7 @@
 /// | `ds64` or `JUNK` | only with `hasLongSizes`: the 64-bit sizes, or room for them |
 /// | `fmt ` | format (1 integer, 3 float), channels, rate, bytes per second and frame, bits |
 /// | `fact` | only for floats: samples of each channel |
-/// | `LIST` | only with tags: `INFO` and a chunk of text for each that has an ID there |
+/// | `LIST` | only with tags, of which a stem always has one: `INFO` and a chunk of text for each that has an ID there |
 /// | `data` | size of the samples, which follow |
 /// | `id3 ` | after the samples, only with a cover or a text that `INFO` has no ID for: all tags as in an MP3 file |
 package struct WAVHeader {

@@ -14,6 +14,8 @@ final class OpenStream {
     let stream: SeparationStream
     let generator: ShiftGenerator
     private let call: CallProgress
+    private let log: Log
+    private var hasWarned = false
     let rowCount: Int
     let channels: Int
     /// Outputs that did not fit into the caller's buffer.
@@ -24,11 +26,12 @@ final class OpenStream {
 
     init(
         _ plan: PlannedRequest, _ settings: StreamSettings, channels: Int, sampleRateHz: Int,
-        generator: ShiftGenerator, call: CallProgress
+        generator: ShiftGenerator, call: CallProgress, log: Log
     ) throws {
         try plan.checkBlocks()
         self.generator = generator
         self.call = call
+        self.log = log
         stream = try SeparationStream(
             plan.separator, into: plan.signals, channelCount: channels, sampleRateHz: sampleRateHz,
             live: settings.live, rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
@@ -73,6 +76,11 @@ final class OpenStream {
             let block = try rest
                 ?? step({ try stream.next(progress: call.report) })
         else { return nil }
+        if !hasWarned, stream.silencedPasses > 0 {
+            log.warning(
+                "a block became silence, because the model gave samples that are not finite")
+            hasWarned = true
+        }
         guard block.sampleCount > frames else {
             rest = nil
             return block
@@ -100,7 +108,7 @@ public func sd_stream_open(
             generator: ShiftGenerator(random, plan.options),
             call: CallProgress(
                 progress, context, of: plan.separator,
-                cancelling: CancellationToken(within: cancellation)))
+                cancelling: CancellationToken(within: cancellation)), log: model.log)
         result.pointee = streamHandle.open(stream)
     }
 }

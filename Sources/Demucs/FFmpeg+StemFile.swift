@@ -35,6 +35,9 @@ extension FFmpeg {
             throw AudioError.writeFailed(
                 path: path, reason: SystemError(code: ENOSPC).description)
         }
+        if result.end == .lost {
+            throw AudioError.programFailed(path: path, reason: "ffmpeg \(result.end)")
+        }
         if result.end != .success {
             throw AudioError.encodingFailed(
                 path: path, reason: result.complaint ?? "it \(result.end)")
@@ -107,13 +110,16 @@ extension FFmpeg {
                 Self.quiet + Self.input("file:/dev/stdin", demuxer: demuxer)
                     + ["-c", "copy", "-f", "null", "-"],
                 descriptors: [picture, picture], of: "the cover", spool)
-            if check.end == .success {
+            if [.success, .lost].contains(check.end) {
                 return Cover(demuxer: demuxer, type: type, descriptor: picture)
             }
-        } catch let error where !(error is SystemError || error is OutputSilence.TooLong) {
-            close(picture)
-            throw error
-        } catch {}
+        } catch {
+            // A cover that ends ffmpeg must not end the track.
+            if error is CancellationError {
+                close(picture)
+                throw error
+            }
+        }
         close(picture)
         return nil
     }

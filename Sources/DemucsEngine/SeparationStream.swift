@@ -42,6 +42,8 @@ package final class SeparationStream {
     private lazy var network = separator.network(cancellation)
     /// What became silence of a live stream's input.
     package private(set) var liveGuard = LiveGuard()
+    /// Passes of a live stream that became silence, because a network gave samples that are not finite.
+    package var silencedPasses: Int { passes?.silencedPasses ?? 0 }
     /// Samples of each channel that arrived.
     private var inputSamples = 0
     /// The signals; `nil` once they are complete.

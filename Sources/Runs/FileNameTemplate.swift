@@ -34,6 +34,7 @@ package struct FileNameTemplate: Sendable {
             ("model", model), ("track", track.name), ("trackext", track.ending), ("stem", stem),
             ("Stem", stem.prefix(1).uppercased() + stem.dropFirst()), ("ext", format.fileExtension),
         ]
+        let slash = UInt8(ascii: "/")
         var path: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
@@ -54,6 +55,8 @@ package struct FileNameTemplate: Sendable {
             default: path.append(byte)
             }
         }
+        // An empty value makes no path from the root.
+        if text.utf8.first != slash { path = Array(path.drop { $0 == slash }) }
         return FilePath.normalised(String(decoding: path, as: UTF8.self))
     }
 

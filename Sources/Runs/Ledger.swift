@@ -91,7 +91,8 @@ package struct LedgerEntry: Sendable {
             }
             bytes = found
         } catch {
-            throw error == OwnFile.notRegular ? .damaged : .unreadable(error)
+            let isDamaged = [OwnFile.notRegular, OwnFile.tooLarge].contains(error)
+            throw isDamaged ? .damaged : .unreadable(error)
         }
         if let found: Record = JSONText.value(bytes), found.version <= Record.currentVersion {
             return found

@@ -31,7 +31,7 @@ struct RunLedger {
             && (ledger.exists
                 || (settings.skipsExisting ? isNew : plan.manifest != nil || plan.failed != nil))
         self.ledger = isKept ? ledger : nil
-        start = isKept ? OwnFile.now(in: ledger.folder) : nil
+        start = isKept && !settings.isDryRun ? OwnFile.now(in: ledger.folder) : nil
     }
 
     private var skips: Bool { plan.settings.skipsExisting && !plan.settings.isForced }

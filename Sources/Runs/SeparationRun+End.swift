@@ -13,6 +13,7 @@ extension SeparationRun {
     /// Writes the summary, the list of failed tracks and the last event.
     mutating func end() -> RunOutcome {
         let failed = events.count(.failed)
+        let isPipeClosed = isReaderGone()
         let outcome: RunOutcome =
             isPipeClosed
             ? .pipeClosed
@@ -53,7 +54,8 @@ extension SeparationRun {
             found.problems
             + found.tracks.map { ($0.path, "\(AudioError.notFound(path: $0.path))") }
         var events = SeparationEvents(reporter)
-        events.start(tracks: problems.count)
+        events.start(
+            tracks: problems.count, skipped: found.skippedFolders, skippedStems: found.skippedStems)
         for problem in problems {
             events.failed(problem.operand, problem.text)
             failed?.add(problem.operand)

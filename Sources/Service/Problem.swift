@@ -176,7 +176,10 @@ extension Problem {
                 caused?.reason.map {
                     "The service can't use its files (\($0)). Its owner has to look at its disk."
                 } ?? "The service can't store the job.")
-        case .encoding, .modelResult:
+        case .modelResult:
+            self.init(
+                .failed, "A stem has samples that are not finite. Its sound may be far too loud.")
+        case .encoding:
             self.init(.failed, "The result can't be written as a sound file.")
         case .modelName, .modelMissing, .model:
             self.init(.noModel, "The model of the job is missing or can't be loaded.")

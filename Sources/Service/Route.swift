@@ -65,7 +65,7 @@ struct Route: Sendable {
             + refusals
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
             + (takesSound
-                ? [.tooLarge, .notASound, .queueFull, .tooManyRequests] : [])
+                ? [.tooLarge, .unsupportedType, .notASound, .queueFull, .tooManyRequests] : [])
             + (body != nil ? [.tooLarge, .unsupportedType] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
     }

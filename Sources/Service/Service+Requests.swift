@@ -37,10 +37,11 @@ extension Service {
             try found.route.check(request.target.query)
             request.route = found.route
             request.parameters = found.parameters
-            try request.checkEncoding()
             if found.route.takesSound {
+                try request.checkEncoding()
                 try beginUpload(request)
             } else if found.route.body != nil {
+                try request.checkEncoding()
                 try request.checkDocumentType()
                 try request.checkBodyBytes(request.announcedBytes ?? 0)
             } else if request.hasBody {

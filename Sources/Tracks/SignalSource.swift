@@ -113,18 +113,21 @@ package struct SignalSource {
 /// The samples of several signals: `[signal · channels + channel][sample]`.
 package struct SignalRows {
     private var sources: [SignalSource]
+    private let signals: [StemSignal]
     private let sampleRateHz: Int
+    private var givenSamples = 0
 
     /// - Parameter stems: names of the stems in a block, in their order.
     package init(_ signals: [StemSignal], stems: [String], shape: SignalShape) {
         sources = signals.map { SignalSource($0, stems: stems, shape: shape) }
+        self.signals = signals
         sampleRateHz = shape.sampleRateHz
     }
 
     /// Takes the next samples of the stems; `nil` for the end of the signals.
     ///
     /// - Parameter sampleCount: samples of each channel to give for the whole signal, as far as known.
-    /// - Throws: as ``SignalSource/append(_:limit:)``.
+    /// - Throws: as ``SignalSource/append(_:limit:)``, `SeparationError.stemNotFinite`.
     package mutating func append(
         _ block: StemBlock?, sampleCount: Int
     ) throws(AnyError) -> PlanarAudio {
@@ -136,6 +139,19 @@ package struct SignalRows {
                 rows += try sources[index].finish(sampleCount: sampleCount).channels
             }
         }
+        // Sums of finite stems may be too large.
+        for (row, samples) in rows.enumerated() {
+            guard let index = samples.withUnsafeBufferPointer({ $0.firstNotFinite }) else {
+                continue
+            }
+            let channels = rows.count / signals.count
+            throw SeparationError.stemNotFinite(
+                stem: signals[row / channels].stems.joined(separator: "+"),
+                seconds: Double(givenSamples + index) / Double(sampleRateHz),
+                channel: row % channels
+            ).erased
+        }
+        givenSamples += rows.first?.count ?? 0
         return PlanarAudio(channels: rows, sampleRateHz: sampleRateHz)
     }
 }

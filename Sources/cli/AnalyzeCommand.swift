@@ -50,6 +50,7 @@ enum AnalyzeCommand {
                 arguments, threads: threads, precision, console: console,
                 cancellation: cancellation)
             for track in found.tracks {
+                if arguments.has(.analysisJSON), console.isReaderGone { return .pipeClosed }
                 do {
                     display.begin(label: track.path)
                     defer { display.end() }

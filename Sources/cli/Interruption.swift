@@ -11,7 +11,7 @@ package enum Interruption {
         [SIGINT, SIGTERM, SIGXCPU] + (signal_is_ignored(SIGHUP) ? [] : [SIGHUP])
     }
 
-    /// A token that SIGINT, SIGTERM, SIGXCPU or SIGHUP cancels. The next such signal ends the process.
+    /// A token that SIGINT, SIGTERM, SIGXCPU or SIGHUP cancels. The next one, but for SIGXCPU, ends the process.
     ///
     /// Must be called before other threads start: they inherit the blocked signals.
     /// - Parameters:

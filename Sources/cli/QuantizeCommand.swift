@@ -24,7 +24,7 @@ struct QuantizeCommand {
         self.console = console
         output = try arguments.required(.outFile)
         threads = try arguments.threads()
-        calibrationTracks = try Self.calibrationTracks(arguments)
+        calibrationTracks = try Self.calibrationTracks(arguments, console)
         segmentCount = try arguments.number(.calibrationSamples, in: 1...10_000) ?? 50
         precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) ?? .int8
     }
@@ -79,7 +79,7 @@ struct QuantizeCommand {
     ///
     /// - Throws: `UsageError` for a folder or a pattern without sound files.
     private static func calibrationTracks(
-        _ arguments: ParsedArguments
+        _ arguments: ParsedArguments, _ console: Console
     ) throws(UsageError) -> [String]? {
         guard arguments.has(.calibrate) else { return nil }
         let operands = arguments.values(.calibrate).flatMap { value in
@@ -87,6 +87,7 @@ struct QuantizeCommand {
             FilePath.status(value) == nil ? value.split(separator: ",").map(String.init) : [value]
         }
         let found = TrackDiscovery(operands)
+        found.notes.forEach(console.status)
         if let problem = found.problems.first { throw UsageError(problem.text) }
         guard !found.tracks.isEmpty else {
             throw .invalidValue(.calibrate, value: "", allowed: "sound files or folders")

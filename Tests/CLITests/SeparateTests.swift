@@ -25,7 +25,7 @@ struct SeparateTests {
         let last = run.errorLines.suffix(2)
         #expect(last.first?.hasPrefix("100 %, 0:00 of 0:00") == true)
         #expect(last.last?.hasPrefix("Done: 0:00 in ") == true)
-        // 700 samples of two channels at 16 bits, behind a header of 44 bytes.
+        // 700 samples of two channels at 16 bits, behind a header with the mark.
         #expect(
             try folder.data("out/cross_first/my.song/drums.wav").count == WAVFile.stemHeaderBytes
                 + 2800)

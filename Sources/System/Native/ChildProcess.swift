@@ -124,8 +124,13 @@ package final class ChildProcess {
         let result = try? retryingInterrupted {
             waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT | options)
         }
+        guard result == 0 else {
+            // Its number, and its group's, may be another one's by now.
+            ended = .lost
+            return
+        }
         // Zero without a signal's number: it still runs.
-        if result == 0, information.si_signo == 0 { return }
+        if information.si_signo == 0 { return }
         _ = kill(-identifier, SIGKILL)
         var state: Int32 = 0
         let process = try? retryingInterrupted { waitpid(identifier, &state, 0) }

@@ -58,8 +58,11 @@ package struct NameComparison {
     /// - Parameter folder: the part of the path that is taken as it is.
     package func otherName(at path: String, below folder: String) -> String? {
         guard folds, keepsNames else { return nil }
-        var known = path.hasPrefix(folder + "/") ? folder : FilePath.folder(of: path)
-        for name in path.utf8.dropFirst(known.utf8.count).split(separator: UInt8(ascii: "/")) {
+        let below = FilePath.relative(path, to: FilePath.normalised(folder))
+        let isBelow = FilePath.ups(of: below).count == 0 && !below.hasPrefix("/")
+        var known = isBelow ? folder : FilePath.folder(of: path)
+        let rest = isBelow ? below : FilePath.name(of: path)
+        for name in rest.utf8.split(separator: UInt8(ascii: "/")) {
             let name = String(decoding: name, as: UTF8.self)
             let next = FilePath.joined(known, name)
             guard FilePath.status(next) != nil else { return nil }

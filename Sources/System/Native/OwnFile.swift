@@ -6,6 +6,9 @@ package enum OwnFile {
     /// What is under the name is a link, a pipe, a device or a socket.
     package static let notRegular = SystemError(code: EINVAL, "it is no regular file")
 
+    package static let tooLarge = SystemError(
+        code: EFBIG, "it is too large for what it should have")
+
     /// Opens a regular file.
     ///
     /// - Parameters:
@@ -30,7 +33,7 @@ package enum OwnFile {
 
     /// All bytes of a file; nil if there is none.
     ///
-    /// - Throws: ``SystemError``, ``notRegular`` also for a file of more bytes.
+    /// - Throws: ``SystemError``, ``tooLarge`` for a file of more bytes.
     package static func read(_ path: String, mostBytes: Int) throws(SystemError) -> [UInt8]? {
         let descriptor: Int32
         do throws(SystemError) { descriptor = try self.descriptor(of: path) } catch {
@@ -40,7 +43,7 @@ package enum OwnFile {
         }
         defer { close(descriptor) }
         let size = max(0, Int(lseek(descriptor, 0, SEEK_END)))
-        guard size <= mostBytes else { throw notRegular }
+        guard size <= mostBytes else { throw tooLarge }
         var bytes = [UInt8](repeating: 0, count: size)
         let count = try bytes.withUnsafeMutableBufferPointer { bytes throws(SystemError) in
             try readAll(into: UnsafeMutableRawBufferPointer(bytes), from: descriptor, at: 0)

@@ -169,13 +169,16 @@ package struct LivePasses {
         let weights = plan.weights(ofPass: pass.number)
         extend(to: start + plan.passSamples)
         for (index, weight) in weights.enumerated() { self.weights[start + index] += weight }
+        settledPasses += 1
+        let isFinite = outputs.allSatisfy { output in
+            UnsafeBufferPointer(start: output.pointer, count: output.shape.reduce(1, *))
+                .firstNotFinite == nil
+        }
+        guard isFinite else {
+            silencedPasses += 1
+            return
+        }
         for (output, run) in zip(outputs, pass.mixes) {
-            let values = UnsafeBufferPointer(
-                start: output.pointer, count: output.shape.reduce(1, *))
-            if values.firstNotFinite != nil {
-                silencedPasses += 1
-                continue
-            }
             let samples = run.mix.shape[1]
             precondition(output.shape[1] == bag.channelCount && output.shape[2] == samples)
             let first = samples - plan.lookaheadSamples - plan.passSamples
@@ -197,7 +200,6 @@ package struct LivePasses {
             }
             withExtendedLifetime(output) {}
         }
-        settledPasses += 1
     }
 
     /// Gives up the oldest pass that was not added: the stems lack its samples.
