@@ -204,7 +204,8 @@ package struct FFmpeg: Sendable {
         /// The length in the list of streams that the input has, less its start, if it is that of the sound: there is no
         /// other stream, such as a film's pictures, and no estimate.
         var soundSeconds: Double? {
-            let list = text.firstRange(of: "Stream mapping").map { text[..<$0.lowerBound] } ?? text[...]
+            let end = text.firstRange(of: "Stream mapping")?.lowerBound
+            let list = text[..<(end ?? text.endIndex)]
             let streams = list.split(whereSeparator: \.isNewline).count {
                 $0.contains(/^ +Stream #/) && !$0.contains("(attached pic)")
             }
