@@ -54,6 +54,28 @@ struct EventTests {
         try check(libraryEvents([folder.path(run.track)], String(text)), run)
     }
 
+    @Test func anInterruptedTrackHasItsKeys() throws {
+        try folder.writeTrack("a.wav", samples: 60_000)
+        let run = Case(status: .interrupted)
+        let options = ["a.wav", "-qn", "cross_first", "--shifts=100", "--json"]
+        let command = try folder.run(options, interruptedAt: #""segments_done":1"#, exits: 130)
+        try check(command.events(), run)
+        let settings = #"{"shifts": 100, "out": "\#(folder.path("out"))"}"#
+        try check(libraryEvents([folder.path("a.wav")], settings, untilProgress: true), run)
+    }
+
+    /// Of a track in a manifest, after its failure: each result has all keys.
+    @Test func aTrackInQuarantineHasItsKeys() throws {
+        try folder.write("text", "bad.wav")
+        try folder.write(#"{"id": "bad", "path": "bad.wav"}"#, "list")
+        let options = ["--manifest=list", "--quarantine-after=1", "-qn", "cross_first", "--json"]
+        try folder.run(options, exits: 1)
+        let results = try folder.run(options).events("result")
+        #expect(results.map { $0["status"] as? String } == ["quarantined"])
+        #expect(Set(results[0].keys) == Set(RunEvent.result.keys + ["event"]))
+        #expect(results[0]["error"] is String)
+    }
+
     private func check(_ events: [[String: Any]], _ run: Case) throws {
         for event in events {
             let kind = try #require(RunEvent(rawValue: event["event"] as? String ?? ""))
@@ -83,9 +105,17 @@ struct EventTests {
     }
 
     /// The events of a run of the C library.
-    private func libraryEvents(_ paths: [String], _ settings: String) throws -> [[String: Any]] {
-        final class Lines { var lines: [String] = [] }
+    ///
+    /// - Parameter endsAtProgress: whether the callback ends the run at the first progress.
+    private func libraryEvents(
+        _ paths: [String], _ settings: String, untilProgress endsAtProgress: Bool = false
+    ) throws -> [[String: Any]] {
+        final class Lines {
+            var lines: [String] = []
+            var endsAtProgress = false
+        }
         let lines = Lines()
+        lines.endsAtProgress = endsAtProgress
         var model: OpaquePointer?
         let name = Fixture.url("models/cross_first.safetensors").path
         try #require(sd_open(name, nil, nil, nil, &model, nil, 0) == SD_OK)
@@ -97,9 +127,9 @@ struct EventTests {
             { context, line, _ in
                 let lines = Unmanaged<Lines>.fromOpaque(context!).takeUnretainedValue()
                 lines.lines.append(String(cString: line!))
-                return 0
+                return lines.endsAtProgress && lines.lines.last!.contains("progress") ? 1 : 0
             }, nil, Unmanaged.passUnretained(lines).toOpaque(), nil, nil, 0)
-        #expect([SD_OK, SD_TRACKS_FAILED].contains(status))
+        #expect((endsAtProgress ? [SD_CANCELLED] : [SD_OK, SD_TRACKS_FAILED]).contains(status))
         return try lines.lines.map { line in
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
