@@ -11,7 +11,8 @@ from .attack import Attack, LeftOut, attack, check
 
 # Two segments of the demo model.
 SECONDS = 6
-STEM_BYTES = 44 + SECONDS * 4 * 44100
+# The header of a stem without tags has 78 bytes.
+STEM_BYTES = 78 + SECONDS * 4 * 44100
 
 
 def _check_accepted(service: Service, accepted: list[str], when: str) -> None:
