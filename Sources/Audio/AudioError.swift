@@ -19,7 +19,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case notAudio(path: String, reason: String)
     /// libsndfile doesn't know the content, and there is no ffmpeg that may decode it.
     case ffmpegMissing(path: String, reason: String)
-    /// A program that decodes or encodes was killed, can't be started, or lacks what it needs of the system.
+    /// ffmpeg was killed, can't be started, or needs a folder of the system that is not there.
     case programFailed(path: String, reason: String)
     /// A temporary copy would take more bytes than it may.
     case copyTooLarge(path: String, limitBytes: Int)
@@ -158,7 +158,7 @@ extension AudioError: CausedError {
         case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
         case .tooLong: .tooLong
         case .invalidAudio, .unusableName: .unsuitable
-        case .programFailed: .engine
+        case .programFailed: .program
         case .copyTooLarge: .noRoom
         case .unwritable, .writeFailed: .output
         case .readerGone, .encodingFailed: .encoding
@@ -169,9 +169,9 @@ extension AudioError: CausedError {
 
     public var reason: String? {
         switch self {
-        case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
+        case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason),
+            .programFailed(_, let reason):
             reason
-        case .programFailed(_, let reason): reason
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
         default: nil
         }

@@ -98,7 +98,7 @@ extension sd_status {
             case .model, .modelResult: SD_ERROR_MODEL
             case .input, .inputAccess, .notAudio: SD_ERROR_INPUT
             case .noRoom, .tooManyFiles, .output, .encoding, .system: SD_ERROR_OUTPUT
-            case .engine: SD_ERROR_ENGINE
+            case .engine, .program: SD_ERROR_ENGINE
             case .cancelled: SD_CANCELLED
             case .internal: SD_ERROR_INTERNAL
             }

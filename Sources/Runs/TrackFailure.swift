@@ -52,7 +52,7 @@ extension TrackFailure.Class {
             case .tooLong: .tooLong
             case .noRoom, .tooManyFiles, .output: .noRoom
             case .modelName, .modelMissing, .model, .modelResult: .model
-            case .argument, .encoding, .engine, .system, .cancelled, .internal: .internal
+            case .argument, .encoding, .engine, .program, .system, .cancelled, .internal: .internal
             }
     }
 }

@@ -154,11 +154,6 @@ extension Problem {
         let text = Problem.oneLine(caused?.reason ?? "\(error)")
         var isFull = [ENOSPC, EDQUOT].contains { text.hasSuffix(SystemError(code: $0).description) }
         if case SeparationError.notEnoughSpace = error { isFull = true }
-        if case AudioError.programFailed = error {
-            self.init(
-                .noResources, "The machine of the service lacks memory or a program (\(text)).")
-            return
-        }
         switch ErrorCause(of: error) {
         case .argument: self.init(.invalidOption, text)
         case .unsuitable, .tooLong, .input: self.init(.unusableSound, text)
@@ -167,6 +162,9 @@ extension Problem {
         case .tooManyFiles:
             self.init(
                 .tooManyFiles, "The service has too many open files. Try again in a few seconds.")
+        case .program:
+            self.init(
+                .noResources, "The machine of the service lacks memory or a program (\(text)).")
         case .system where [EAGAIN, ENOMEM].contains((error as? SystemError)?.code):
             self.init(.noResources, "The machine of the service lacks memory or threads (\(text)).")
         case .inputAccess, .output, .system:

@@ -32,6 +32,8 @@ public enum ErrorCause: String, CaseIterable, Sendable {
     case model
     /// A library, the CPU or the environment prevents the engine from running.
     case engine
+    /// ffmpeg was killed, or can't run.
+    case program
     /// This process or the system has too many open files.
     case tooManyFiles
     /// A system call failed, without a file to name.
@@ -44,7 +46,7 @@ public enum ErrorCause: String, CaseIterable, Sendable {
     /// Only a fault of the track counts against it: after another one, the same track may succeed.
     package var fault: Fault {
         switch self {
-        case .noRoom, .tooManyFiles, .output, .inputAccess, .system, .engine: .machine
+        case .noRoom, .tooManyFiles, .output, .inputAccess, .system, .engine, .program: .machine
         case .modelResult, .modelName, .modelMissing, .model: .model
         case .argument, .unsuitable, .tooLong, .input, .notAudio, .encoding, .cancelled,
             .internal:

@@ -90,7 +90,7 @@ package enum ExitCode: Int32, CaseIterable {
             case .cancelled: .interrupted
             case .modelName, .modelMissing, .model: .modelUnusable
             case .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .noRoom,
-                .tooManyFiles, .output, .encoding, .modelResult, .engine, .system,
+                .tooManyFiles, .output, .encoding, .modelResult, .engine, .program, .system,
                 .internal:
                 .trackFailed
             }

@@ -12,7 +12,7 @@ struct StatusTests {
         .encoding: SD_ERROR_OUTPUT,
         .modelResult: SD_ERROR_MODEL, .modelName: SD_ERROR_ARGUMENT,
         .modelMissing: SD_ERROR_MODEL_MISSING, .model: SD_ERROR_MODEL,
-        .engine: SD_ERROR_ENGINE, .system: SD_ERROR_OUTPUT,
+        .engine: SD_ERROR_ENGINE, .program: SD_ERROR_ENGINE, .system: SD_ERROR_OUTPUT,
         .cancelled: SD_CANCELLED, .internal: SD_ERROR_INTERNAL,
     ]
 

@@ -9,7 +9,7 @@ struct TrackFailureTests {
         .notAudio: .unreadable, .tooLong: .tooLong, .noRoom: .noRoom, .tooManyFiles: .noRoom,
         .output: .noRoom,
         .modelName: .model, .modelMissing: .model, .model: .model, .modelResult: .model,
-        .argument: .internal, .encoding: .internal, .engine: .internal,
+        .argument: .internal, .encoding: .internal, .engine: .internal, .program: .internal,
         .system: .internal, .cancelled: .internal, .internal: .internal,
     ]
 
@@ -20,7 +20,8 @@ struct TrackFailureTests {
 
     private static let faults: [ErrorCause: Fault] = [
         .noRoom: .machine, .tooManyFiles: .machine, .output: .machine, .inputAccess: .machine,
-        .system: .machine, .engine: .machine, .modelResult: .model, .modelName: .model,
+        .system: .machine, .engine: .machine, .program: .machine, .modelResult: .model,
+        .modelName: .model,
         .modelMissing: .model,
         .model: .model,
     ]

@@ -16,7 +16,8 @@ struct ProblemTests {
         .noRoom: .noRoom,
         .tooManyFiles: .tooManyFiles, .output: .diskUnusable, .encoding: .failed,
         .modelResult: .failed, .modelName: .noModel, .modelMissing: .noModel, .model: .noModel,
-        .engine: .failed, .system: .diskUnusable, .cancelled: .badRequest, .internal: .failed,
+        .engine: .failed, .program: .noResources, .system: .diskUnusable, .cancelled: .badRequest,
+        .internal: .failed,
     ]
 
     @Test(arguments: ErrorCause.allCases)
