@@ -25,9 +25,11 @@ package struct FFmpeg: Sendable {
         // Tags at the end are taken for packets by some demuxers.
         let input = Input(
             file: found.file, bytes: order?.bytes ?? 0..<max(1, bytes.startOfTags))
-        let (properties, soundSeconds) = try properties(of: input, spool) ?? (nil, nil)
         let limits = spool.limits
-        if let refuse = limits.refuse, let properties {
+        // Frames in order tell their own length.
+        let stated =
+            order == nil || limits.refuse != nil ? try properties(of: input, spool) : nil
+        if let refuse = limits.refuse, let properties = stated?.properties {
             try refuse(properties)
             let seconds = min(properties.announcedSeconds ?? 0, limits.seconds ?? .infinity)
             let bytes = seconds * Double(properties.sampleRateHz * properties.channelCount * 4)
@@ -42,34 +44,15 @@ package struct FFmpeg: Sendable {
         let isDamaged = order.map { $0.loss != nil && !$0.isCut } ?? result.hasLostPackets
         var (hasGap, filled) = (isDamaged, 0.0)
         if isDamaged || order == nil && (isASF || complaint != nil) {
-            // ffmpeg closes holes unless its samples have to keep their times, which would harm sound whose times are
-            // wrong. Those of Vorbis are off by up to a block where blocks change their length, those of ASF rounded.
             let head = bytes.slice(0, 1 << 16)
             let isVorbis = ["vorbis", "VORBIS"].contains {
                 head.firstRange(of: Array($0.utf8)) != nil
             }
-            let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
-            let most = seconds + Self.mostFilledSeconds(after: seconds)
-            // ffmpeg makes the silence of a hole in memory, and its buffer grows by doubling.
-            let secondBytes = sound.plain.map { $0.sampleRateHz * $0.channelCount * 4 } ?? 0
-            let mostBytes = (64 << 20) + 4 * Int(most) * secondBytes
-            var longest = limits
-            longest.seconds = min(most, limits.seconds ?? .infinity)
-            do {
-                let again = try convert(
-                    input, Self.quiet + ["-max_alloc", "\(mostBytes)"], ["-af", keepsTimes],
-                    longest,
-                    spool
-                ).sound
-                let length = again.plain?.seconds ?? 0
-                let isCut = length > longest.seconds ?? 0
-                // One that is cut by the caller's limit doesn't tell how much silence it has.
-                if !isCut { filled = max(0, length - seconds) }
-                hasGap = hasGap || length > seconds
-                if filled > 0 || isCut && longest.seconds ?? 0 < most { sound = again }
-            } catch AudioError.notAudio {
-                hasGap = true
-            }
+            let timed = try timed(
+                sound, input, toleranceSeconds: isVorbis || isASF ? 0.05 : 0.01, spool)
+            sound = timed.sound
+            filled = timed.filledSeconds
+            hasGap = hasGap || timed.hasGap
         }
         var warning: AudioWarning?
         if let order {
@@ -83,8 +66,8 @@ package struct FFmpeg: Sendable {
             warning = .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")
-        } else if warning == nil, order == nil, !isLimited, try AudioReader(sound).stated.isWhole,
-            let announced = soundSeconds,
+        } else if order == nil, !isLimited, try AudioReader(sound).stated.isWhole,
+            let announced = stated?.soundSeconds,
             announced - seconds - filled > max(announced * Self.shareOfDelays, Self.delaySeconds)
         {
             warning = .truncated(
@@ -95,9 +78,41 @@ package struct FFmpeg: Sendable {
         return sound
     }
 
+    /// Decodes a sound again with silence in its holes. ffmpeg closes holes unless its samples have to keep their times,
+    /// which would harm sound whose times are wrong.
+    ///
+    /// - Parameter toleranceSeconds: times of Vorbis are off by up to a block where blocks change their length, those of
+    ///   ASF rounded.
+    /// - Returns: the sound as it is to be used; the silence in it, 0 where that is not known.
+    private func timed(
+        _ sound: Sound, _ input: Input, toleranceSeconds: Double, _ spool: Spool
+    ) throws -> (sound: Sound, filledSeconds: Double, hasGap: Bool) {
+        let seconds = sound.plain?.seconds ?? 0
+        let most = seconds + min(seconds, Self.mostFilledSeconds)
+        // ffmpeg makes the silence of a hole in memory, and its buffer grows by doubling.
+        let secondBytes = sound.plain.map { $0.sampleRateHz * $0.channelCount * 4 } ?? 0
+        let mostBytes = (64 << 20) + 4 * Int(most) * secondBytes
+        var limits = spool.limits
+        let longest = min(most, limits.seconds ?? .infinity)
+        limits.seconds = longest
+        let again: Sound
+        do {
+            again = try convert(
+                input, Self.quiet + ["-max_alloc", "\(mostBytes)"],
+                ["-af", "aresample=async=1:min_hard_comp=\(toleranceSeconds)"], limits, spool
+            ).sound
+        } catch AudioError.notAudio {
+            return (sound, 0, true)
+        }
+        let length = again.plain?.seconds ?? 0
+        // One that is cut by the caller's limit doesn't tell how much silence it has; another one is too long.
+        if length > longest { return (longest < most ? again : sound, 0, length > seconds) }
+        return length > seconds ? (again, length - seconds, true) : (sound, 0, false)
+    }
+
     /// Seconds of silence that are put into holes at most: a file states the times of its sound, and small ones state
     /// years.
-    private static func mostFilledSeconds(after seconds: Double) -> Double { min(seconds, 600) }
+    private static let mostFilledSeconds = 600.0
 
     /// What a decoder may leave out at both ends: a share of the length that is announced, and seconds.
     private static let (shareOfDelays, delaySeconds) = (0.01, 0.2)
@@ -106,7 +121,7 @@ package struct FFmpeg: Sendable {
     /// fails.
     private func properties(
         of input: Input, _ spool: Spool
-    ) throws -> (properties: SoundProperties?, soundSeconds: Double?)? {
+    ) throws -> (properties: SoundProperties, soundSeconds: Double?)? {
         let options = ["-nostdin", "-hide_banner", "-nostats"]
         let (sound, result): (Sound, Result)
         do {
@@ -151,7 +166,7 @@ package struct FFmpeg: Sendable {
             if result.complaint?.hasSuffix(diskFull) == true {
                 throw AudioError.writeFailed(path: copy, reason: diskFull)
             }
-            if case .exited(let status) = result.end, status != 0 {
+            if !result.mayBeWhole {
                 throw failed(result.complaint ?? result.end.description)
             }
             let countBytes = Int(lseek(output, 0, SEEK_END))
@@ -176,6 +191,9 @@ package struct FFmpeg: Sendable {
         package let end: ChildProcess.End
         /// The beginning of the standard error.
         let text: String
+
+        /// Whether its output may be whole: only the output itself tells if the end is lost.
+        package var mayBeWhole: Bool { end == .success || end == .lost }
 
         /// Whether ffmpeg could not decode a packet, or the file ends too early.
         var hasLostPackets: Bool {

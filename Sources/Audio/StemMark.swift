@@ -15,7 +15,7 @@ package enum StemMark {
     /// A box `free`, the last of MP4.
     package static let box = [0, 0, 0, UInt8(8 + name.count)] + "free".utf8 + name
 
-    /// What comes before the name in the first bytes of WAV and FLAC, and in the last of MP4.
+    /// The bytes before the name: at the beginning of WAV and FLAC, at the end of MP4.
     private static let contexts: [(start: String, before: [UInt8], isAtEnd: Bool)] = [
         ("RIFF", Array("ISFT".utf8) + .little(UInt32(software.count)), false),
         ("RF64", Array("ISFT".utf8) + .little(UInt32(software.count)), false),

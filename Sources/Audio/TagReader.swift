@@ -91,7 +91,7 @@ struct TagReader {
         let head = bytes.prefix(1_024)
         let start = head.indices.first { AudioTags.pictureType(of: bytes[$0...]) != nil }
         guard let start, bytes.endIndex - start <= AudioTags.mostCoverBytes else {
-            // Its first bytes or its MIME type say what it is.
+            // The type of a picture is in its first bytes, or in the MIME type before them.
             let text = String(decoding: head.map(UInt16.init), as: UTF16.self).uppercased()
             let type = ["GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIC"].first(where: text.contains)
             tags.lostCover = start != nil ? "larger than 16 MB" : type ?? "of no known type"
@@ -329,16 +329,21 @@ extension FFmpeg {
         // A picture that it can't copy makes it fail. A film is no picture: `V` are streams without those.
         for pictures in [["-map", "0:v?", "-map", "-0:V?", "-c:v", "copy"], []] {
             let output = try spool.unnamedFile(for: "the tags of \(input.path)")
-            let result = Swift.Result {
-                try run(
+            var mayBeWhole = false
+            do {
+                mayBeWhole = try run(
                     Self.quiet + Self.input("file:/dev/stdin") + ["-map", "0:a:0"] + pictures
                         + ["-c:a", "flac", "-ac", "1", "-frames:a", "1", "-f", "flac"]
                         + ["-y", "file:/dev/stdout"],
-                    descriptors: [input.descriptor, output], of: input.path, spool)
+                    descriptors: [input.descriptor, output], of: input.path, spool
+                ).mayBeWhole
+            } catch is OutputSilence.TooLong {
+            } catch {
+                close(output)
+                throw error
             }
             let file = try? InputFile(descriptor: output, path: input.path)
-            if case .failure(let error) = result, !(error is OutputSilence.TooLong) { throw error }
-            if [.success, .lost].contains((try? result.get())?.end), let file {
+            if mayBeWhole, let file {
                 let bytes = FileWindow(file)
                 return TagReader(bytes, Sound(bytes)).tags
             }

@@ -110,7 +110,7 @@ extension FFmpeg {
                 Self.quiet + Self.input("file:/dev/stdin", demuxer: demuxer)
                     + ["-c", "copy", "-f", "null", "-"],
                 descriptors: [picture, picture], of: "the cover", spool)
-            if [.success, .lost].contains(check.end) {
+            if check.mayBeWhole {
                 return Cover(demuxer: demuxer, type: type, descriptor: picture)
             }
         } catch {
