@@ -106,7 +106,7 @@ public func sd_run(
             of: inputs.map { InputTrack(file: $0) }, nil,
             with: try model.model(of: settings.request), settings: settings,
             reporter: callbacks, cancellation: callbacks.events.token)
-        switch try run.run(problems: []) {
+        switch try run.run() {
         case .done: break
         case .interrupted: throw CancellationError()
         case .trackFailed, .pipeClosed:

@@ -73,9 +73,10 @@ package final class ChosenModel: Sendable {
     /// Name of the folder of this model's stems, as in the reference; a `/` becomes `_`, as does each dot of a name
     /// that would be another folder's.
     package var folder: String {
-        let name = files.resultsName + (files.submodel.map { "_\($0)" } ?? "")
-        return [".", ".."].contains(name)
-            ? name.replacing(".", with: "_") : name.isEmpty ? "_" : name.replacing("/", with: "_")
+        let name = (files.resultsName + (files.submodel.map { "_\($0)" } ?? ""))
+            .replacing("/", with: "_")
+        if name.isEmpty { return "_" }
+        return [".", ".."].contains(name) ? name.replacing(".", with: "_") : name
     }
 
     /// Names of the model's stems, and of their parts.

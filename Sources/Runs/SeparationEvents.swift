@@ -82,15 +82,17 @@ struct SeparationEvents {
     }
 
     /// - Parameters:
-    ///   - skipped: folders that a search has left out.
-    ///   - skippedStems: number of files of this program that it has left out.
-    func start(tracks: Int?, skipped: [String] = [], skippedStems: Int = 0) {
+    ///   - tracks: their number, with operands that name none.
+    ///   - found: what a search has left out; nil without one.
+    func start(tracks: Int?, _ found: TrackDiscovery?) {
+        let folders = found?.skippedFolders ?? []
+        let stems = found?.skippedStems ?? 0
         write(
             .start,
             [
                 "version": SD_VERSION, "model": model, "parameters": parameters,
-                "tracks": tracks, "skipped_folders": skipped.isEmpty ? nil : skipped,
-                "skipped_stems": skippedStems == 0 ? nil : skippedStems,
+                "tracks": tracks, "skipped_folders": folders.isEmpty ? nil : folders,
+                "skipped_stems": stems == 0 ? nil : stems,
             ])
     }
 

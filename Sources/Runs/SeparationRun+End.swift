@@ -54,8 +54,7 @@ extension SeparationRun {
             found.problems
             + found.tracks.map { ($0.path, "\(AudioError.notFound(path: $0.path))") }
         var events = SeparationEvents(reporter)
-        events.start(
-            tracks: problems.count, skipped: found.skippedFolders, skippedStems: found.skippedStems)
+        events.start(tracks: problems.count, found)
         for problem in problems {
             events.failed(problem.operand, problem.text)
             failed?.add(problem.operand)

@@ -54,7 +54,7 @@ extension SeparationRun {
                     + "\(seconds.fixed(1)) s")
             return (result(of: track, report, analysis, seconds: seconds), record)
         } catch is CancellationError where cancellation.isCancelled {
-            // No message to nobody, as is usual in pipelines.
+            // A run whose reader has gone prints no message, as is usual in pipelines.
             return (isPipeClosed ? result(of: track, .interrupted) : interrupted(track), nil)
         } catch AudioError.readerGone(let path) {
             isPipeClosed = true

@@ -45,20 +45,14 @@ package struct SeparationRun {
             parameters: plan.parameters(of: nil))
     }
 
-    /// - Parameters:
-    ///   - problems: operands that name no track.
-    ///   - skipped: folders that a search has left out.
-    ///   - skippedStems: number of files of this program that it has left out.
+    /// - Parameter found: the search for the tracks, with its problems; nil without one.
     /// - Throws: errors of loading the model and making its folder, before the first track.
-    package mutating func run(
-        problems: [(operand: String, text: String)], skipped: [String] = [], skippedStems: Int = 0
-    ) throws -> RunOutcome {
-        let problems = problems + plan.files.shared.map { ($0.track.path, "\($0.error)") }
+    package mutating func run(_ found: TrackDiscovery? = nil) throws -> RunOutcome {
+        let problems =
+            (found?.problems ?? []) + plan.files.shared.map { ($0.track.path, "\($0.error)") }
         // Each result line of a manifest names the checkpoints.
         if plan.manifest != nil { identify() }
-        events.start(
-            tracks: plan.trackCount.map { $0 + problems.count }, skipped: skipped,
-            skippedStems: skippedStems)
+        events.start(tracks: plan.trackCount.map { $0 + problems.count }, found)
         for problem in problems {
             events.failed(problem.operand, problem.text)
             plan.failed?.add(problem.operand)

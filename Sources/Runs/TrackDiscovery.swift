@@ -63,13 +63,13 @@ package struct TrackDiscovery {
     package private(set) var skippedStems = 0
     /// What a search has left out, in words.
     package var notes: [String] {
-        skippedFolders.map { "Skipping \($0): it has files of swift-demucs" }
-            + (skippedStems == 0
-                ? []
-                : [
-                    "Skipping \(skippedStems) stem\(skippedStems == 1 ? "" : "s") that swift-demucs has "
-                        + "written; name such a file to separate it"
-                ])
+        var notes = skippedFolders.map { "Skipping \($0): it has files of swift-demucs" }
+        if skippedStems > 0 {
+            notes.append(
+                "Skipping \(skippedStems) stem\(skippedStems == 1 ? "" : "s") that swift-demucs has "
+                    + "written; name such a file to separate it")
+        }
+        return notes
     }
     private let outputFolders: [FileIdentity]
 

@@ -103,10 +103,7 @@ struct SeparateCommand {
                 with: ChosenModel(
                     arguments, settings.request, console: console, cancellation: cancellation),
                 settings: settings, reporter: reporter, cancellation: cancellation)
-            return try ExitCode(
-                run.run(
-                    problems: found.problems, skipped: found.skippedFolders,
-                    skippedStems: found.skippedStems))
+            return try ExitCode(run.run(found))
         } catch {
             return report(error)
         }
