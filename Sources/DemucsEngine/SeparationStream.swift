@@ -46,7 +46,7 @@ package final class SeparationStream {
     package var silencedPasses: Int { passes?.silencedPasses ?? 0 }
     /// Samples of each channel that arrived.
     private var inputSamples = 0
-    /// The signals; `nil` once they are complete.
+    /// The signals; `nil` once they are complete, and before the end of a recording that is spooled.
     private var rows: SignalRows?
     /// Samples of each signal; `nil` before the track's end.
     package private(set) var sampleCount: Int?
@@ -86,7 +86,10 @@ package final class SeparationStream {
                 try SampleSpool(
                     in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
                     sampleRateHz: sampleRateHz))
-        rows = separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
+        // A recording has its signals once its statistics are known.
+        rows =
+            passes == nil
+            ? nil : separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
         self.signals = signals
         self.stems = stems
         self.rate = rate

@@ -70,8 +70,10 @@ package struct SignalSource {
         try completed(resampling.finish(outputCount: sampleCount ?? shape.sampleCount))
     }
 
-    /// The signal at the rate of the files. What has the track in it takes the samples of the track itself, which may
-    /// reach above the model's band: stems and rest add up to it.
+    /// The signal at the rate of the files. The mixture and the rests take the track's own samples, which may reach above
+    /// the model's band, so that stems and rest add up to the track.
+    ///
+    /// - Parameter audio: the resampled signal; of the mixture only its length counts.
     private mutating func completed(_ audio: PlanarAudio) throws(AnyError) -> PlanarAudio {
         guard let open = shape.track, isMixture || isMixtureMinus else { return audio }
         if track == nil { track = try open() }

@@ -3,7 +3,7 @@
 /// Opens, reads and replaces files of the program's own. Nobody else has a reason to put something under their names, so
 /// a link there is never followed, a pipe never waited for.
 package enum OwnFile {
-    /// What is under the name is a link, a pipe, a device or a socket.
+    /// The name is that of a link, a pipe, a device or a socket.
     package static let notRegular = SystemError(code: EINVAL, "it is no regular file")
 
     package static let tooLarge = SystemError(
@@ -58,13 +58,14 @@ package enum OwnFile {
     package static func replace(
         _ path: String, with bytes: some Sequence<UInt8>, isDurable: Bool = false
     ) throws(SystemError) {
-        let file = try UnfinishedFile(.file(path))
-        defer { file.discard() }
-        try Array(bytes).withUnsafeBufferPointer { bytes throws(SystemError) in
-            try writeAll(UnsafeRawBufferPointer(bytes), to: file.descriptor)
+        do {
+            try UnfinishedFile(.file(path)).fill { descriptor in
+                try Array(bytes).withUnsafeBytes { try writeAll($0, to: descriptor) }
+                if isDurable, synchronise(descriptor) != 0 { throw SystemError.last }
+            }
+        } catch {
+            throw error as? SystemError ?? .last
         }
-        if isDurable, synchronise(file.descriptor) != 0 { throw .last }
-        try file.complete()
     }
 
     /// Makes a folder, unless it is there; a link to one is refused.

@@ -209,6 +209,15 @@ package final class UnfinishedFile {
         }
     }
 
+    /// Has `write` fill the file, and completes it.
+    ///
+    /// - Throws: ``SystemError``, the errors of `write`; the file is gone then.
+    func fill(_ write: (_ descriptor: Int32) throws -> Void) throws {
+        defer { discard() }
+        try write(descriptor)
+        try complete()
+    }
+
     /// Removes the file, unless it is complete.
     package func discard() {
         guard isOpen else { return }
@@ -224,10 +233,7 @@ package final class UnfinishedFile {
 package func replaceFile(
     at path: String, _ write: (_ descriptor: Int32) throws -> Void
 ) throws {
-    let file = try UnfinishedFile(path)
-    defer { file.discard() }
-    try write(file.descriptor)
-    try file.complete()
+    try UnfinishedFile(path).fill(write)
 }
 
 /// Replaces a file atomically by `bytes`, through an ``UnfinishedFile``.
